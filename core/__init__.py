@@ -1,0 +1,1 @@
+"""What a commit is and where it is written down."""

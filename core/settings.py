@@ -1,0 +1,206 @@
+"""Settings: every environment variable and daybook.toml, checked once at process entry."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import DaybookError
+from core.models import Language, RepositoryName, Tier
+
+AnalysisMode = Literal["model", "batch", "rules"]
+
+
+def _all_by_model() -> dict[Tier, AnalysisMode]:
+    return dict.fromkeys(Tier, "model")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Asia/Shanghai or UTC") from error
+    return name
+
+
+class Watch(BaseModel):
+    """Paths, symbols and flags that raise a commit to high, and whom to mention."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paths: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    mention: tuple[str, ...] = ()
+
+
+class RepositorySettings(BaseModel):
+    """One `[[repository]]` of daybook.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: RepositoryName
+    source: str = Field(default="github", description="`github`, or the path of a clone")
+    follow: tuple[Literal["webhook", "poll"], ...] = ("webhook",)
+    branches: tuple[str, ...] = Field(default=(), description="empty: the default branch")
+    ignore_paths: tuple[str, ...] = ()
+    ignore_authors: tuple[str, ...] = ()
+    low_authors: tuple[str, ...] = ("*[[]bot]",)
+    analysis: dict[Tier, AnalysisMode] = Field(default_factory=_all_by_model)
+    watch: Watch = Watch()
+    language: Language | None = None
+    slack_channel: str | None = None
+    publish: tuple[Literal["files", "issue", "commit"], ...] = ("files",)
+    publish_to: RepositoryName | None = None
+    publish_branch: str | None = None
+    publish_path: str | None = None
+
+    @field_validator("follow", "publish", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("low_authors", "ignore_authors", mode="after")
+    @classmethod
+    def _literal_brackets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """`*[bot]` means the characters `[bot]`, not one of the letters b, o, t."""
+        return tuple(pattern.replace("[bot]", "[[]bot]") if "[[]" not in pattern else pattern for pattern in value)
+
+    @field_validator("analysis", mode="before")
+    @classmethod
+    def _same_for_all_tiers(cls, value: object) -> object:
+        if isinstance(value, str):
+            return dict.fromkeys(Tier, value)
+        if isinstance(value, dict):
+            return {**dict.fromkeys(Tier, "model"), **value}
+        return value
+
+    def follows_branch(self, branch: str, default_branch: str) -> bool:
+        """Whether pushes to this branch are news; patterns such as `release/*` are allowed."""
+        return any(fnmatchcase(branch, pattern) for pattern in self.branches or (default_branch,))
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, from the environment and the `.env` beside the process."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: SecretStr | None = None
+    github_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    github_token: SecretStr | None = None
+    github_app_id: str | None = None
+    github_app_private_key: SecretStr | None = None
+    github_api_url: str = "https://api.github.com"
+    anthropic_api_key: SecretStr | None = None
+    anthropic_base_url: str = "https://api.anthropic.com"
+    daybook_model_high: str = "claude-sonnet-5-5"
+    daybook_model_medium: str = "claude-haiku-5-5"
+    daybook_model_low: str = "claude-haiku-5-5"
+    daybook_daily_budget_usd: float | None = Field(default=None, ge=0)
+    slack_bot_token: SecretStr | None = None
+    slack_channel: str | None = None
+    slack_webhook_url: SecretStr | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    slack_min_tier: Tier = Tier.LOW
+    report_timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    report_time: time = time(0, 30)
+    report_grace_minutes: int = Field(default=120, ge=0, le=1440)
+    report_language: Language = "zh"
+    report_dir: Path = Path("reports")
+    site_password: SecretStr | None = None
+    site_public: bool = False
+    site_url: str | None = None
+    daybook_config: Path = Path("daybook.toml")
+    daybook_home: Path = Path(".daybook")
+    daybook_concurrency: int = Field(default=32, ge=1, le=512, description="threads of one worker process")
+    daybook_host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    daybook_repositories: tuple[RepositorySettings, ...] = Field(default=(), description="from daybook.toml")
+
+    @field_validator("github_webhook_secret", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The report's time zone."""
+        return ZoneInfo(self.report_timezone)
+
+    def model_for(self, tier: Tier) -> str:
+        """The model that analyses commits of this tier."""
+        return {
+            Tier.HIGH: self.daybook_model_high,
+            Tier.MEDIUM: self.daybook_model_medium,
+            Tier.LOW: self.daybook_model_low,
+        }[tier]
+
+    def repository(self, name: str) -> RepositorySettings | None:
+        """What is set for a repository: its table, the defaults when no table exists at all, or None (unfollowed).
+
+        Names compare without regard to case, as on GitHub.
+        """
+        if not self.daybook_repositories:
+            return RepositorySettings(name=name)
+        return next((table for table in self.daybook_repositories if table.name.lower() == name.lower()), None)
+
+    def language_of(self, name: str) -> Language:
+        """The language in which a repository's analyses and report are written."""
+        table = self.repository(name)
+        return (table.language if table else None) or self.report_language
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value that is set, for the log to blot out."""
+        single = (
+            self.redis_url,
+            self.github_token,
+            self.github_app_private_key,
+            self.anthropic_api_key,
+            self.slack_bot_token,
+            self.slack_webhook_url,
+            self.site_password,
+        )
+        found = (*self.github_webhook_secret, *(secret for secret in single if secret))
+        return tuple(secret.get_secret_value() for secret in found)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment, `.env` and daybook.toml.
+
+    Raises DaybookError naming the variable or key and what is wrong with it; never shows a value, it may be a secret.
+    """
+    try:
+        settings = Settings(_env_file=".env", **overrides)
+    except ValidationError as error:
+        raise DaybookError(f"settings: {_explain(error)}") from None
+    return settings.model_copy(update={"daybook_repositories": _repositories(settings.daybook_config)})
+
+
+def _repositories(path: Path) -> tuple[RepositorySettings, ...]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DaybookError(f"{path} cannot be read: {error}") from error
+    if unknown := sorted(document.keys() - {"repository"}):
+        raise DaybookError(f"{path}: unknown key {unknown[0]!r}; only [[repository]] tables are known")
+    try:
+        return tuple(RepositorySettings.model_validate(table) for table in document.get("repository", []))
+    except ValidationError as error:
+        raise DaybookError(f"{path}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """One line: each field with what is wrong, without the value."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])).upper() or 'value'}: {item['msg']}"
+        for item in error.errors(include_input=False, include_url=False, include_context=False)
+    )

@@ -1,0 +1,1 @@
+"""The users' promises, tested through the wire."""

@@ -1,0 +1,1 @@
+"""The web process: GitHub's deliveries in, pages out."""
