@@ -156,6 +156,13 @@ class Settings(BaseSettings):
         table = self.repository(name)
         return (table.language if table else None) or self.report_language
 
+    def web_url(self, repository: str) -> str | None:
+        """Where people look at a repository, without the final slash; None for `local/…`, which is on no host."""
+        if repository.startswith("local/"):
+            return None
+        host = self.github_api_url.rstrip("/").removesuffix("/api/v3").replace("://api.github.com", "://github.com")
+        return f"{host}/{repository}"
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that is set, for the log to blot out."""
         single = (

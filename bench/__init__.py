@@ -1,0 +1,1 @@
+"""Benchmarks: figures for the notes and the documentation, never a test's verdict."""

@@ -1,0 +1,97 @@
+"""The processes of the Procfile, each alone: `daybook web`, `worker`, `control`, `beat`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from core.errors import DaybookError
+from core.log import configure_logging
+from core.redis_server import answers, read_address
+from core.settings import load_settings
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+CONTROL_PROCESSES = 3  # one suspect at a time, a report, and a place that is always free for the sweep
+WEB_THREADS = 16
+
+
+def _redis_url(settings: Settings) -> str:
+    """REDIS_URL, or the server that `daybook up` runs in this folder."""
+    url = settings.redis_url.get_secret_value() if settings.redis_url else read_address(settings.daybook_home)
+    if not url or (not settings.redis_url and not answers(url)):
+        raise DaybookError("no Redis: set REDIS_URL, or start everything with `daybook up`, which brings its own")
+    return url
+
+
+@click.command()
+@click.option("--host", default=None, help="Address to listen on (default: DAYBOOK_HOST or 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port (default: PORT or 8000).")
+def web(host: str | None, port: int | None) -> None:
+    """Run the web process: the webhook and the pages."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    from webhook.app import create_app
+
+    settings = load_settings()
+    url = _redis_url(settings)
+    create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
+    os.environ.update(REDIS_URL=url, DAYBOOK_HOST=host or settings.daybook_host)  # read by the server's own processes
+    Granian(
+        "webhook.app:from_environment",
+        address=host or settings.daybook_host,
+        port=settings.port if port is None else port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=int(os.environ.get("WEB_CONCURRENCY", "1")),
+        blocking_threads=WEB_THREADS,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+        log_enabled=False,
+    ).serve()
+
+
+@click.command()
+@click.option(
+    "--concurrency", type=click.IntRange(1, 512), default=None, help="Threads (default: DAYBOOK_CONCURRENCY)."
+)
+def worker(concurrency: int | None) -> None:
+    """Run a worker: fetches and analyses commits in threads."""
+    settings = load_settings()
+    _celery(settings, "worker", "threads", concurrency or settings.daybook_concurrency, "fetch,analyse")
+
+
+@click.command()
+def control() -> None:
+    """Run the control worker: sweep, suspects and reports, in child processes of their own."""
+    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, "control,suspect,report")
+
+
+@click.command()
+def beat() -> None:
+    """Run the scheduler; one in all."""
+    from workers.app import app, connect_broker
+
+    settings = load_settings()
+    url = _redis_url(settings)
+    configure_logging(settings, "beat", extra_secrets=[url])
+    connect_broker(url)
+    app.Beat(quiet=True, loglevel="INFO", schedule="").run()
+
+
+def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: str) -> None:
+    from workers.app import app
+    from workers.services import connect, use
+
+    url = _redis_url(settings)
+    configure_logging(settings, name, extra_secrets=[url])
+    use(connect(settings, url))
+    app.worker_main([
+        "--quiet", "worker", "--pool", pool, "--concurrency", str(concurrency), "--queues", queues,
+        "--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO",
+    ])  # fmt: skip

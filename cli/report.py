@@ -1,0 +1,57 @@
+"""`daybook report`: assemble a day's report now and print it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from core.errors import DaybookError
+from core.redis_server import redis_url
+from core.settings import load_settings
+from report.html import html_page
+from report.json import report_json
+from report.markdown import markdown
+from workers.days import assembled
+from workers.services import connect
+
+
+class Day(click.ParamType[date]):
+    """A calendar day as YYYY-MM-DD."""
+
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read the day, or say what one looks like."""
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a day; write it as 2026-02-17", param, ctx)
+
+
+@click.command()
+@click.argument("repository", metavar="OWNER/REPO")
+@click.argument("day", type=Day())
+@click.option("--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
+def report(repository: str, day: date, form: str, out: Path | None) -> None:
+    """Assemble a day's report from what is known now and print it."""
+    settings = load_settings()
+    with redis_url(settings) as url:
+        services = connect(settings, url)
+        known = {name.lower(): name for name in services.ledger.repositories()}
+        if repository.lower() not in known:
+            names = ", ".join(known.values()) or "none yet"
+            raise DaybookError(f"nothing was ever received of {repository}; known repositories: {names}")
+        page = [assembled(services, known[repository.lower()], day)]
+    text = {"md": lambda: markdown(page), "html": lambda: html_page(page), "json": lambda: report_json(page).decode()}[
+        form
+    ]()
+    if out is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DaybookError(f"{out} cannot be written: {error.strerror}") from error

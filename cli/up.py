@@ -1,0 +1,102 @@
+"""`daybook up`: every process of the Procfile in one terminal, with the embedded Redis when REDIS_URL is unset."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import click
+import httpx2
+
+from cli.supervisor import PROCESSES, Supervisor
+from core.errors import DaybookError
+from core.redis_server import RedisServer, answers
+from core.settings import load_settings
+from webhook.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.settings import Settings
+
+COLOURS = {
+    "web": "cyan",
+    "worker": "green",
+    "control": "yellow",
+    "beat": "blue",
+    "redis": "magenta",
+    "daybook": "white",
+}
+READY_SECONDS = 30.0
+
+
+@click.command()
+@click.option("--host", default=None, help="Address to listen on (default: DAYBOOK_HOST or 127.0.0.1).")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="Port (default: PORT or 8000).")
+def up(host: str | None, port: int | None) -> None:
+    """Run every process here: web, worker, control, beat, and Redis unless REDIS_URL is set."""
+    settings = load_settings()
+    create_app(settings, "redis://127.0.0.1:1/0")  # says what is missing before anything starts
+    supervisor = supervised(settings, host or settings.daybook_host, port or settings.port, tell)
+    stops = 0
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: object) -> None:
+        nonlocal stops
+        stops += 1
+        stopping.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    supervisor.start()
+    try:
+        base = f"http://{host or settings.daybook_host}:{port or settings.port}"
+        threading.Thread(target=_say_when_ready, args=(base, stopping), daemon=True).start()
+        supervisor.tend(stopping.is_set)
+        tell("daybook", "stopping: running work is finished first; once more to stop at once (nothing is lost)")
+    finally:
+        supervisor.stop(now=lambda: stops > 1)
+    tell("daybook", "stopped")
+
+
+def supervised(settings: Settings, host: str, port: int, tell: Callable[[str, str], None]) -> Supervisor:
+    """The supervisor of a whole Daybook on one machine, not started yet."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    redis = None
+    if settings.redis_url is None:
+        redis = RedisServer(settings.daybook_home)
+        environment["REDIS_URL"] = redis.reserve()  # the same port and password after a restart
+    elif not answers(settings.redis_url.get_secret_value()):
+        raise DaybookError("Redis does not answer at REDIS_URL; start it, correct the setting, or unset it")
+    arguments = dict.fromkeys(PROCESSES, ()) | {"web": ("--host", host, "--port", str(port))}
+    return Supervisor(environment, arguments, tell, redis)
+
+
+def tell(name: str, line: str) -> None:
+    """Write a line of a process with its name before it."""
+    click.echo(click.style(f"{name:<8}", fg=COLOURS.get(name)) + line)
+
+
+def _say_when_ready(base: str, stopping: threading.Event) -> None:
+    if await_ready(base, READY_SECONDS, stopping.is_set):
+        tell("daybook", f"ready: pages at {base}/, GitHub's webhook at {base}/webhooks/github")
+
+
+def await_ready(base: str, seconds: float, give_up: Callable[[], bool] = lambda: False) -> bool:
+    """Whether the web process at `base` answers /readyz within the time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not give_up():
+        if _is_ready(base):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_ready(base: str) -> bool:
+    try:
+        return httpx2.get(f"{base}/readyz", timeout=2, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False

@@ -1,0 +1,18 @@
+-- The work on a commit is over: its last record is written. Returns 1, or 0 when the lease was lost.
+-- ARGV: id, token, record, outcome ('analysed' or 'failed'), dirty day, day of the counters,
+--       then pairs of counter, increment.
+local id, counters = ARGV[1], P .. 'count:' .. ARGV[6]
+local stage = held(id, ARGV[2])
+if not stage then return 0 end
+redis.call('SET', P .. 'record:' .. id, ARGV[3])
+redis.call('DEL', P .. 'diff:' .. id, work_key(id))
+redis.call('ZREM', due_key(stage), id)
+redis.call('ZREM', P .. 'open', id)
+redis.call('ZREM', P .. 'suspects', id)
+redis.call('ZADD', P .. 'dirty', now, ARGV[5])
+if ARGV[4] == 'failed' then redis.call('ZADD', P .. 'failed', now, id) end
+redis.call('HINCRBY', P .. 'totals', ARGV[4], 1)
+redis.call('HINCRBY', counters, ARGV[4], 1)
+for i = 7, #ARGV, 2 do redis.call('HINCRBYFLOAT', counters, ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', counters, 400 * 86400)
+return 1

@@ -1,0 +1,12 @@
+-- Puts a stage off. Returns 1, or 0 when the lease was lost.
+-- ARGV: id, token, seconds to wait, reason, stage to go back to ('' for the same), attempts to count (0 or 1).
+local id = ARGV[1]
+local stage = held(id, ARGV[2])
+if not stage then return 0 end
+local again = ARGV[5] ~= '' and ARGV[5] or stage
+redis.call('ZREM', due_key(stage), id)
+redis.call('HSET', work_key(id), 'stage', again, 'token', '', 'queued', 0, 'not_before', now + tonumber(ARGV[3]),
+  'reason', ARGV[4])
+redis.call('ZADD', due_key(again), now + tonumber(ARGV[3]), id)
+redis.call('HINCRBY', work_key(id), 'attempts', ARGV[6])
+return 1

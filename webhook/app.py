@@ -1,0 +1,48 @@
+"""The Flask application of the web process."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from core.errors import DaybookError
+from core.ledger import Ledger
+from core.log import configure_logging
+from core.settings import Settings, load_settings
+from report.site import create_site
+from webhook.github import create_webhook
+from webhook.health import create_health
+
+REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answered within 2 s whatever Redis does
+
+
+def create_app(settings: Settings, redis_url: str) -> Flask:
+    """Build the web process's application; no I/O.
+
+    Raises DaybookError without a webhook secret: an open endpoint would let anyone fill the queue.
+    """
+    if not settings.github_webhook_secret:
+        raise DaybookError(
+            "GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`, put it into .env "
+            "and into the webhook's settings on GitHub"
+        )
+    app = Flask("daybook", static_folder=None)
+    ledger = Ledger(redis_url, settings.zone, timeout=REDIS_SECONDS)
+    app.register_blueprint(create_webhook(ledger, settings))
+    app.register_blueprint(create_health(ledger))
+    app.register_blueprint(create_site(ledger, settings))
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> tuple[Response, int]:
+        return jsonify(error=error.description), error.code or 500
+
+    return app
+
+
+def from_environment() -> Flask:
+    """The application for a server that takes a factory, such as granian; REDIS_URL must be set."""
+    settings = load_settings()
+    if not settings.redis_url:
+        raise DaybookError("REDIS_URL is not set; start `daybook up`, or set it for this process")
+    configure_logging(settings, "web")
+    return create_app(settings, settings.redis_url.get_secret_value())

@@ -1,0 +1,52 @@
+"""A breaker: after Redis did not answer, calls fail at once for a second, so that no request queues behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import redis
+
+T = TypeVar("T")
+
+OPEN_SECONDS = 1.0
+
+
+class RedisUnavailable(Exception):
+    """Redis did not take the call; the sender may try again."""
+
+    status = 503
+
+
+class Breaker:
+    """Wraps calls to Redis; while open, one call a second is let through to see whether Redis is back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._open_until: float | None = None
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Run the function; raises RedisUnavailable when Redis fails or just did."""
+        self._pass()
+        try:
+            result = function()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            with self._guard:
+                self._open_until = self._clock() + OPEN_SECONDS
+            raise RedisUnavailable(type(error).__name__) from error
+        except redis.RedisError as error:  # full, read-only, a key of the wrong type: it answers, so others may go on
+            raise RedisUnavailable(type(error).__name__) from error
+        with self._guard:
+            self._open_until = None
+        return result
+
+    def _pass(self) -> None:
+        with self._guard:
+            if self._open_until is None:
+                return
+            if self._clock() < self._open_until:
+                raise RedisUnavailable("not tried: it just failed")
+            self._open_until = self._clock() + OPEN_SECONDS

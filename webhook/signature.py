@@ -1,0 +1,24 @@
+"""Is a delivery from GitHub? HMAC-SHA256 over its raw bytes, compared in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def is_signed(body: bytes, signature: str | None, secrets: Sequence[bytes]) -> bool:
+    """Whether `X-Hub-Signature-256` (`sha256=` and 64 lower-case hex digits) fits the body and one of the secrets.
+
+    Every secret is tried, so that the time taken does not tell which one fits.
+    https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+    """
+    given = (signature or "").encode("utf-8", "replace")
+    fits = False
+    for secret in secrets:
+        expected = b"sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
+        fits |= hmac.compare_digest(expected, given)
+    return fits

@@ -1,0 +1,96 @@
+"""Facts + message + tier → what kind of change it is; pure. The diff is asked first, the prefix last."""
+
+from __future__ import annotations
+
+import re
+
+from core.models import ChangeType, Facts, FileRole, Tier
+from workers.message import Message
+
+_SUPPORTING = (
+    (FileRole.TEST, ChangeType.TEST),
+    (FileRole.CI, ChangeType.CI),
+    (FileRole.DOCS, ChangeType.DOCS),
+    (FileRole.EXAMPLE, ChangeType.DOCS),
+)
+_CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
+_BROKEN = frozenset({"flag", "environment", "config", "route"})
+_TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
+_BY_MEANING = {
+    "fix": ChangeType.BUGFIX,
+    "feature": ChangeType.FEATURE,
+    "perf": ChangeType.PERFORMANCE,
+    "refactor": ChangeType.REFACTOR,
+    "remove": ChangeType.REFACTOR,
+    "log": ChangeType.CHORE,
+    "bump": ChangeType.CHORE,
+    "chore": ChangeType.CHORE,
+    "security": ChangeType.SECURITY,
+}
+
+
+def change_type(facts: Facts, message: Message, tier: Tier) -> ChangeType:
+    """The one type a commit is filed under."""
+    if facts.merge:
+        return ChangeType.MERGE
+    if facts.reverts:
+        return ChangeType.REVERT
+    if tier is Tier.HIGH and "incompatible" in message.title_marks:
+        return ChangeType.BREAKING
+    return _by_files(facts) or _by_effect(facts, message, tier) or _by_words(facts, message)
+
+
+def _by_files(facts: Facts) -> ChangeType | None:
+    if "removed_release" in facts.marks and facts.code_lines < 20:
+        return ChangeType.BUILD
+    if {"version_bump", "cosmetic", "logging"} & set(facts.marks) and any(role in _CODE for role in facts.roles):
+        return ChangeType.REFACTOR if facts.files >= 60 else ChangeType.CHORE
+    if not facts.roles or any(role in _CODE for role in facts.roles):
+        return None
+    if FileRole.LOCK in facts.roles or (FileRole.MANIFEST in facts.roles and _dependencies(facts)):
+        return ChangeType.DEPENDENCY
+    if {FileRole.BUILD, FileRole.MANIFEST} & set(facts.roles) and FileRole.TEST not in facts.roles:
+        return ChangeType.BUILD
+    return next((kind for role, kind in _SUPPORTING if role in facts.roles), ChangeType.CHORE)
+
+
+def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
+    if "security" in message.title_marks or "security" in message.prefixes:
+        return ChangeType.SECURITY
+    if facts.breaking or (tier is Tier.HIGH and _breaks_callers(facts, message)):
+        return ChangeType.BREAKING
+    if (
+        FileRole.MANIFEST in facts.roles
+        and _dependencies(facts)
+        and (facts.code_lines < 200 or message.meaning == "bump")
+    ):
+        return ChangeType.DEPENDENCY
+    if tier is Tier.HIGH and "security" in facts.marks and "security" not in message.body_marks:
+        return ChangeType.SECURITY
+    return None
+
+
+def _dependencies(facts: Facts) -> bool:
+    return any(change.kind == "dependency" for change in facts.changes)
+
+
+def _breaks_callers(facts: Facts, message: Message) -> bool:
+    gone = [change for change in facts.changes if change.action in {"removed", "renamed"}]
+    named = any(change.kind in _BROKEN for change in gone)
+    changed_default = any(c.kind == "flag" and c.action == "default_changed" for c in facts.changes)
+    many = sum(change.kind in {"class", "function", "parameter"} for change in gone) >= 8
+    fresh = message.meaning == "feature" and "new_module" in facts.marks
+    return "incompatible" in message.title_marks or ((named or changed_default or many) and not fresh)
+
+
+def _by_words(facts: Facts, message: Message) -> ChangeType:
+    if _TYPO.search(message.core):
+        return ChangeType.DOCS
+    for said in (message.prefix_meaning, message.meaning):
+        if said in _BY_MEANING:
+            return _BY_MEANING[said]
+    if set(facts.marks) & {"crash", "hang", "deadlock", "corruption", "wrong_result", "regression"}:
+        return ChangeType.BUGFIX
+    if FileRole.TEST in facts.roles and facts.code_lines < 100:
+        return ChangeType.BUGFIX
+    return ChangeType.FEATURE if facts.additions > 3 * facts.deletions + 40 else ChangeType.REFACTOR

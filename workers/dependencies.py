@@ -1,0 +1,103 @@
+"""One side of a manifest's or build file's hunk → the dependencies, platforms and versions it names; pure, bounded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+_REQUIREMENT = re.compile(
+    r"^\s{0,8}([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,4}((?:[<>=!~]=?|@)[^;#\n]{0,100})?(?:;.{0,120})?(?:\s#.{0,200})?$"
+)
+_QUOTED = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}((?:[<>=!~]=?)[^\"';]{1,80})[\"';]")
+_PYTHON = re.compile(r"\b(?:requires-python|python_requires|python)\s?=\s?[\"']([^\"']{1,40})[\"']")
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d{1,2})[\"']")
+_KEY_VERSION = re.compile(r"^\s{0,8}[\"']?([A-Za-z@][\w@/.-]{0,80})[\"']?\s?[=:]\s?(?:\{[^\n]{0,60}version ?= ?)?[\"']([\^~>=<*v]{0,2}\d[^\"'\n]{0,40})[\"']")  # fmt: skip # noqa: E501
+_GO = re.compile(
+    r"^\s{0,8}(?:require )?([\w.-]{1,60}\.[\w./-]{1,100}|go|toolchain) (v?\d[\w.+-]{0,60}|go\d[\w.]{0,20})\b"
+)
+_FROM = re.compile(r"^\s{0,4}FROM\s{1,4}(?:--\S{1,60}\s)?([^\s:@]{1,120})(?:[:@](\S{1,120}))?", re.IGNORECASE)
+_ARGUMENT = re.compile(r"^\s{0,4}(?:ARG|ENV)\s{1,4}(\w{0,50}(?:VERSION|VER|TAG|CUDA|PYTHON)\w{0,30})[= ](\S{1,80})", re.IGNORECASE)  # fmt: skip # noqa: E501
+_CMAKE = re.compile(
+    r"\b(?:(cmake_minimum_required)\s?\(VERSION\s|find_package\s?\((\w{1,60})\s|set\s?\((CMAKE_C(?:XX|UDA)_STANDARD)\s)(\d[\d.]{0,16})",
+    re.IGNORECASE,
+)
+_NOT_DEPENDENCIES = frozenset(
+    (
+        "version",
+        "name",
+        "description",
+        "edition",
+        "rust-version",
+        "schema",
+        "$schema",
+        "line-length",
+        "target-version",
+        "fail_under",
+        "level",
+        "indent",
+        "target-python",
+        "python-version",
+        "pythonversion",
+        "minversion",
+        "py-version",
+    )
+)
+
+
+def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
+    """Name → version bound ("" when unbound) of what one side of a hunk asks for."""
+    name = PurePosixPath(path.lower()).name
+    if name.startswith("dockerfile") or name.endswith((".dockerfile", "containerfile")) or ".dockerfile" in name:
+        return _docker(lines)
+    if name == "cmakelists.txt" or name.endswith(".cmake"):
+        return _cmake(lines)
+    if name == "go.mod":
+        return {found.group(1): found.group(2) for line in lines if (found := _GO.match(line))}
+    if name.endswith((".txt", ".in")):
+        return _requirements(lines)
+    if name in {"pyproject.toml", "setup.py", "setup.cfg"}:
+        return _python_project(lines) | (_keyed(lines) if name == "pyproject.toml" else {})
+    return _keyed(lines)
+
+
+def _requirements(lines: tuple[str, ...]) -> dict[str, str]:
+    found = (_REQUIREMENT.match(line) for line in lines if not line.lstrip().startswith(("#", "-")))
+    return {match.group(1).lower(): (match.group(2) or "").strip() for match in found if match}
+
+
+def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
+    asked: dict[str, str] = {}
+    for line in lines:
+        if python := _PYTHON.search(line):
+            asked["python"] = python.group(1)
+        elif classifier := _CLASSIFIER.search(line):
+            asked[f"python {classifier.group(1)}"] = ""
+        else:
+            asked |= {found.group(1).lower(): found.group(2).strip() for found in _QUOTED.finditer(line)}
+    return asked
+
+
+def _keyed(lines: tuple[str, ...]) -> dict[str, str]:
+    found = (_KEY_VERSION.match(line) for line in lines)
+    return {
+        match.group(1): match.group(2) for match in found if match and match.group(1).lower() not in _NOT_DEPENDENCIES
+    }
+
+
+def _docker(lines: tuple[str, ...]) -> dict[str, str]:
+    asked: dict[str, str] = {}
+    for line in lines:
+        if image := _FROM.match(line):
+            asked[image.group(1)] = image.group(2) or ""
+        elif argument := _ARGUMENT.match(line):
+            asked[argument.group(1)] = argument.group(2).strip("\"'")
+    return asked
+
+
+def _cmake(lines: tuple[str, ...]) -> dict[str, str]:
+    asked: dict[str, str] = {}
+    for line in lines:
+        if found := _CMAKE.search(line):
+            name = next(group for group in found.group(1, 2, 3) if group)
+            asked["cmake" if name.lower() == "cmake_minimum_required" else name] = found.group(4)
+    return asked

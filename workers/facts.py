@@ -1,0 +1,139 @@
+"""Diff → Facts: areas, symbols, flags, dependencies, reverts, risk marks; pure.
+
+Every extractor reads at most a bounded part of a line and of a patch, so a hostile diff costs what its size costs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from core.models import Commit, Diff, Facts, FileChange, FileRole
+from workers.code_marks import code_marks
+from workers.fileroles import area_of, role_of
+from workers.hunks import Hunk, hunks
+from workers.message import Message, is_bot, read_message
+from workers.public_changes import public_changes
+
+PATHS_LIMIT = 20
+AREAS_LIMIT = 8
+SYMBOLS_LIMIT = 30
+# Characters of patches that are read of one commit; files beyond are counted only.
+READ_LIMIT = 6_000_000
+
+# Roles whose lines are the product itself or how it is built and delivered.
+UNCOUNTED_ROLES = frozenset(
+    {FileRole.TEST, FileRole.DOCS, FileRole.EXAMPLE, FileRole.CI, FileRole.GENERATED, FileRole.VENDORED, FileRole.LOCK}
+)
+_SYMBOL = re.compile(
+    r"^\s{0,24}(?:export |pub |public |static |async |inline |virtual |__global__ ){0,3}"
+    r"(?:def|class|func|fn|function|struct|interface|trait|enum|template|impl|module)\s(?:\(\w{0,30} ?\*?\w{1,60}\) )?"
+    r"([A-Za-z_]\w{1,80})"
+)
+_C_FUNCTION = re.compile(r"^[A-Za-z_][\w:<>,*& ]{0,120}?\b([A-Za-z_]\w{1,80})\([^;]{0,200}$")
+_NOT_SYMBOLS = frozenset({"if", "for", "while", "switch", "return", "self", "typename", "else"})
+
+_Parts = list[tuple[FileChange, FileRole, list[Hunk]]]
+
+
+def facts_from(commit: Commit, diff: Diff | None, ignore_paths: tuple[str, ...] = ()) -> Facts:
+    """What a commit's diff and message show, without any judgement.
+
+    With `diff` None the message alone speaks and the facts are marked incomplete. Files whose path matches one of
+    `ignore_paths` (shell patterns) are counted but not read. Never raises on any content.
+    """
+    message = read_message(commit.message)
+    if diff is None:
+        return _facts(commit, message, Diff(sha=commit.sha, parents=(), files=(), additions=0, deletions=0), [], ())
+    parts = _read([change for change in diff.files if not is_ignored(change.path, ignore_paths)])
+    return _facts(commit, message, diff, parts, code_marks(parts))
+
+
+def _read(changes: list[FileChange]) -> _Parts:
+    """Each file with its role and, where that says something of the product, its hunks."""
+    parts: _Parts = []
+    budget = READ_LIMIT
+    for change in changes:
+        role = role_of(change)
+        read = change.patch if change.patch and (role not in UNCOUNTED_ROLES or role is FileRole.CI) else ""
+        parts.append((change, role, list(hunks(read[:budget])) if read and budget > 0 else []))
+        budget -= len(read)
+    return parts
+
+
+def is_ignored(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a path matches one of the patterns; a folder's name stands for all below it."""
+    return any(fnmatchcase(path, pattern) or fnmatchcase(path, pattern.rstrip("/") + "/*") for pattern in patterns)
+
+
+def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, marks: tuple[str, ...]) -> Facts:
+    unread = not diff.parents and not diff.files
+    return Facts(
+        files=len(diff.files),
+        additions=diff.additions,
+        deletions=diff.deletions,
+        code_lines=sum(change.additions + change.deletions for change, role, _ in parts if role not in UNCOUNTED_ROLES),
+        roles=dict(Counter(role for _, role, _ in parts)),
+        areas=_areas(parts),
+        paths=_paths(parts),
+        symbols=_first(_symbols(parts), SYMBOLS_LIMIT),
+        changes=public_changes(parts),
+        marks=tuple(dict.fromkeys((*message.title_marks, *marks, *message.body_marks))),
+        prefixes=message.prefixes,
+        pull_request=message.pull_request,
+        issues=message.issues,
+        reverts=message.reverts,
+        series=message.series,
+        breaking=message.breaking,
+        bot=is_bot(commit.login, commit.author),
+        merge=len(diff.parents) > 1 or (unread and message.merge),
+        parents=diff.parents,
+        incomplete=diff.truncated or unread or any(change.missing == "too_large" for change in diff.files),
+    )
+
+
+def _size(change: FileChange) -> int:
+    return change.additions + change.deletions
+
+
+def _areas(parts: _Parts) -> tuple[str, ...]:
+    """Areas of the product first; a commit of tests and documents has theirs."""
+    weights = Counter[str]()
+    for change, role, _ in parts:
+        if role not in UNCOUNTED_ROLES:
+            weights[area_of(change.path)] += _size(change) + 1
+    if not weights:
+        for change, _, _ in parts:
+            weights[area_of(change.path)] += _size(change) + 1
+    return tuple(sorted(weights, key=lambda area: (-weights[area], area))[:AREAS_LIMIT])
+
+
+def _paths(parts: _Parts) -> tuple[str, ...]:
+    """What is not the product comes last, or a large test would hide the file it tests."""
+    ordered = sorted(parts, key=lambda part: (part[1] in UNCOUNTED_ROLES, -_size(part[0]), part[0].path))
+    return tuple(change.path for change, _, _ in ordered[:PATHS_LIMIT])
+
+
+def _first(names: Iterator[str], limit: int) -> tuple[str, ...]:
+    """The first `limit` different names; the rest is not even looked for."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[name] = None
+        if len(found) == limit:
+            break
+    return tuple(found)
+
+
+def _symbols(parts: _Parts) -> Iterator[str]:
+    for _, role, found in parts:
+        if role in UNCOUNTED_ROLES:
+            continue
+        for hunk in found:
+            for line in (*hunk.added, *hunk.removed):
+                if match := _SYMBOL.match(line):
+                    yield match.group(1)
+            match = _SYMBOL.match(hunk.context) or _C_FUNCTION.match(hunk.context)
+            if match and match.group(1) not in _NOT_SYMBOLS:
+                yield match.group(1)

@@ -1,0 +1,174 @@
+"""Path of a changed file → what the file is for, and which area of the project it belongs to; pure."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from core.models import FileChange, FileRole
+
+# Longest path that is looked at; a longer one is still counted, by its first characters.
+PATH_LIMIT = 512
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TEST_DIRS = _words(
+    """test tests testing autotest e2e unittest unittests spec specs __tests__ testdata fixtures conformance"""
+)
+_DOC_DIRS = _words("""doc docs documentation website man changelog changelogs news newsfragments changes.d""")
+_EXAMPLE_DIRS = _words(
+    """example examples sample samples demo demos tutorial tutorials benchmark benchmarks bench cookbook notebooks"""
+)
+_CI_DIRS = _words(
+    """.github .gitlab .circleci .buildkite .azure-pipelines .ci ci .jenkins .claude .cursor .codex .agents .vscode
+    .idea .devcontainer"""
+)
+_BUILD_DIRS = _words("""docker builder packaging cmake .docker dockerfiles rpm debian buildtools""")
+_TOOL_ROOTS = _words("""scripts script hack devtools dev maint maintenance support""")
+_VENDORED_DIRS = _words(
+    """vendor vendored _vendor third_party third-party thirdparty 3rdparty external node_modules deps"""
+)
+_INTERFACE_DIRS = _words("""cli api apis include entrypoints endpoints routes public commands cmd""")
+_GENERATED_DIRS = _words("""generated __generated__ _generated dist snapshots __snapshots__""")
+
+_LOCK_NAMES = _words(
+    """package-lock.json yarn.lock pnpm-lock.yaml poetry.lock uv.lock cargo.lock go.sum gemfile.lock composer.lock
+    pipfile.lock pdm.lock flake.lock bun.lockb constraints.txt"""
+)
+_MANIFEST_NAMES = _words(
+    """pyproject.toml setup.py setup.cfg package.json cargo.toml go.mod gemfile pom.xml pipfile build.gradle
+    build.gradle.kts composer.json environment.yml vcpkg.json conanfile.txt conanfile.py mix.exs project.toml"""
+)
+_BUILD_NAMES = _words(
+    """makefile cmakelists.txt meson.build build.bazel workspace manifest.in configure.ac justfile docker-
+    compose.yml docker-compose.yaml compose.yaml build.xml setup.sh"""
+)
+_CI_NAMES = _words(
+    """.pre-commit-config.yaml .travis.yml appveyor.yml azure-pipelines.yml .gitlab-ci.yml jenkinsfile tox.ini
+    noxfile.py codecov.yml .codecov.yml .gitignore .gitattributes .editorconfig .clang-format .clang-tidy
+    .flake8 .pylintrc renovate.json .mailmap codeowners ruff.toml .readthedocs.yaml .readthedocs.yml .gitmodules
+    mypy.ini .dockerignore .prettierrc .git-blame-ignore-revs agents.md claude.md"""
+)
+_DOC_NAMES = _words(
+    """license licence notice authors contributors copying readme changes changelog news history contributing
+    security code_of_conduct citation"""
+)
+_INTERFACE_STEMS = _words(
+    """api cli protocol serving server config configs settings options messages arguments args server_args routes
+    urls envs constants public types schema schemas app main client endpoints entrypoint flags __main__"""
+)
+_DOC_SUFFIXES = _words(""".md .rst .adoc .mdx .po .pot .bib .cff""")
+_BINARY_SUFFIXES = _words(
+    """.png .jpg .jpeg .gif .ico .webp .pdf .zip .gz .whl .so .dll .bin .pt .npy .mp4 .wav .ttf .woff .woff2 .jar
+    .exe .a .o .parquet"""
+)
+_KERNEL_SUFFIXES = _words(""".cu .cuh .metal .hip .ptx .cl .s .asm .glsl .wgsl""")
+_CONFIG_SUFFIXES = _words(""".toml .yaml .yml .json .ini .cfg .conf .properties .env .xml""")
+_BUILD_SUFFIXES = _words(""".cmake .bazel .bzl .mk .gradle .spec .dockerfile""")
+_SOURCE_SUFFIXES = _words(
+    """.py .pyi .pyx .pxd .c .cc .cpp .cxx .h .hh .hpp .hxx .inl .rs .go .js .jsx .ts .tsx .mjs .java .kt .scala
+    .swift .rb .php .cs .m .mm .lua .pl .sh .bash .r .jl .ex .exs .erl .hs .ml .vue .svelte .sql .proto .thrift
+    .graphql .html .css .scss .jinja .j2 .zig .dart"""
+)
+
+_TEST_STEM = re.compile(r"^(?:test_.*|.*_tests?|conftest|.*[.-](?:test|spec|e2e))$")
+_GENERATED = re.compile(r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$")
+_REQUIREMENTS = re.compile(r"^(?:requirements?(?:[-_.].*)?|.*[-_.]requirements?)\.(?:txt|in)$")
+_TOOLING = re.compile(r"(?:^|[-_./])(?:test|tests|dev|develop|docs?|readthedocs|lint|ci|bench\w*|typing)(?:[-_./]|$)")
+_DOCKERFILE = re.compile(r"^(?:dockerfile(?:[-_.].*)?|.*\.dockerfile|containerfile)$")
+_SOURCE_ROOTS = frozenset({"src", "lib", "pkg", "source", "packages", "internal", "crates", "python", "include"})
+
+
+def role_of(change: FileChange) -> FileRole:
+    """What a file is for: by its path, then by what the source said of its content."""
+    role = role_of_path(change.path)
+    return FileRole.BINARY if change.missing == "binary" and role is FileRole.SOURCE else role
+
+
+@lru_cache(maxsize=8192)
+def role_of_path(path: str) -> FileRole:
+    """What a file is for, by its path alone."""
+    pure = PurePosixPath(path[:PATH_LIMIT].lower())
+    folders, name = frozenset(pure.parts[:-1]), pure.name
+    return (
+        _role_by_exact_name(name, folders)
+        or _role_by_folder(pure, folders)
+        or _role_by_suffix(pure, folders)
+        or FileRole.CONFIG
+    )
+
+
+def _role_by_exact_name(name: str, folders: frozenset[str]) -> FileRole | None:
+    if name in _LOCK_NAMES:
+        return FileRole.LOCK
+    if _GENERATED.search(name) or folders & _GENERATED_DIRS:
+        return FileRole.GENERATED
+    if folders & _VENDORED_DIRS:
+        return FileRole.VENDORED
+    if folders & _CI_DIRS or name in _CI_NAMES or (name.startswith(".") and not name.startswith(".env")):
+        return FileRole.DOCS if ".github" in folders and name.endswith(".md") else FileRole.CI
+    return None
+
+
+def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:
+    name, manifest = pure.name, _manifest_role(pure, folders)
+    if manifest:
+        return manifest
+    # A package may be called `testing` or `spec` and be the product; its files are tests only below a test folder.
+    if folders & (_TEST_DIRS - {"testing", "spec"}) or _TEST_STEM.match(pure.stem):
+        return FileRole.TEST
+    if pure.stem in _DOC_NAMES or pure.suffix in _DOC_SUFFIXES or folders & _DOC_DIRS:
+        return FileRole.DOCS
+    if folders & _EXAMPLE_DIRS:
+        return FileRole.EXAMPLE
+    if name in _BUILD_NAMES or pure.suffix in _BUILD_SUFFIXES or _DOCKERFILE.match(name) or folders & _BUILD_DIRS:
+        return FileRole.BUILD
+    # At the top these hold the maintainers' tools; deeper down they may be part of the product.
+    return FileRole.BUILD if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS else None
+
+
+def _manifest_role(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:
+    """A manifest that users install from is one; what only tests, documents or tools install counts as those."""
+    listed = _REQUIREMENTS.match(pure.name) or ("requirements" in folders and pure.suffix in {".txt", ".in"})
+    if not listed and pure.name not in _MANIFEST_NAMES:
+        return None
+    if folders & _TEST_DIRS or folders & _EXAMPLE_DIRS or folders & _DOC_DIRS:
+        return FileRole.CI
+    if listed and _TOOLING.search(str(pure)):
+        return FileRole.CI
+    return FileRole.MANIFEST
+
+
+def _role_by_suffix(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:
+    suffix = pure.suffix
+    if suffix in _BINARY_SUFFIXES:
+        return FileRole.BINARY
+    if suffix in _KERNEL_SUFFIXES or (folders & {"kernel", "kernels"} and suffix in _SOURCE_SUFFIXES):
+        return FileRole.KERNEL
+    if suffix in _SOURCE_SUFFIXES:
+        public = pure.stem in _INTERFACE_STEMS or folders & _INTERFACE_DIRS
+        return FileRole.INTERFACE if public and suffix not in {".html", ".css", ".scss"} else FileRole.SOURCE
+    if suffix in _CONFIG_SUFFIXES:
+        return FileRole.CONFIG
+    return FileRole.DOCS if suffix in {".txt", ".ipynb", ".svg"} else None
+
+
+@lru_cache(maxsize=8192)
+def area_of(path: str) -> str:
+    """The package or directory a file belongs to, at most two folders deep below the source root; `.` is the top."""
+    folders = PurePosixPath(path[:PATH_LIMIT]).parts[:-1]
+    if not folders:
+        return "."
+    depth = 3 if folders[0] in _SOURCE_ROOTS else 2
+    return "/".join(folders[:depth])
+
+
+@lru_cache(maxsize=8192)
+def is_private(path: str) -> bool:
+    """Whether a path is under a folder or file whose name begins with an underscore (not `__init__`)."""
+    parts = PurePosixPath(path[:PATH_LIMIT]).with_suffix("").parts
+    return any(part.startswith("_") and not part.startswith("__") for part in parts) or "internal" in parts

@@ -1,0 +1,294 @@
+"""Where commits and diffs come from when the source is GitHub: its REST API, through PyGithub.
+
+https://docs.github.com/en/rest/commits/commits#get-a-commit
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import Any, Final, Literal, Self, get_args
+
+import github
+import requests
+from github import Auth
+from github.Commit import Commit
+from github.File import File
+from jwt import PyJWTError
+from pydantic import SecretStr, ValidationError
+from urllib3 import Retry
+
+from core.errors import Permanent, Transient
+from core.models import Diff, FileChange
+from core.settings import Settings
+from workers.patch import MAX_FILES
+
+# https://docs.github.com/en/rest/about-the-rest-api/api-versions
+API_VERSION: Final = "2022-11-28"
+EMPTY_BLOB: Final = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+# What GitHub asks for when a secondary limit names no time, and the longest that any limit lasts.
+SECONDARY_WAIT_SECONDS: Final = 60.0
+LONGEST_WAIT_SECONDS: Final = 3600.0
+
+Status = Literal["added", "removed", "modified", "renamed", "copied", "changed", "unchanged"]
+
+# Limits (403, 429) are not retried here but reported with the time GitHub asks for, so that no thread sleeps for it;
+# after the last attempt the answer itself is handed on, with its headers. Sleeps at most 0 + 1 seconds.
+_RETRY: Final = Retry(
+    total=2,
+    read=1,
+    backoff_factor=0.5,
+    backoff_max=2,
+    status_forcelist=(500, 502, 503, 504),
+    allowed_methods=("GET", "POST"),
+    respect_retry_after_header=False,
+    raise_on_status=False,
+)
+
+
+@dataclass
+class _Installation:
+    """The App as installed by one owner; its token is fetched by one thread while the others wait."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    client: github.Github | None = None
+
+
+class GitHub:
+    """Commits of repositories on GitHub. Threads may share one; the constructor does no I/O.
+
+    Credentials: an App's id and private key, else a token, else none (60 requests an hour). `timeout` is in seconds,
+    for each wait on the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: SecretStr | None = None,
+        app_id: str | None = None,
+        private_key: SecretStr | None = None,
+        api_url: str = "https://api.github.com",
+        timeout: float = 20.0,
+        connections: int = 32,
+    ) -> None:
+        self._token = token
+        self._app_id = app_id
+        self._private_key = private_key
+        self._options: dict[str, Any] = {  # the one shape that PyGithub's two clients take
+            "base_url": api_url.rstrip("/"),
+            "timeout": math.ceil(timeout),
+            "pool_size": connections,
+            "retry": _RETRY,
+            "seconds_between_requests": 0,
+            "seconds_between_writes": 0,  # the only writes are requests for a token
+            "lazy": True,
+            "api_version": API_VERSION,
+            "user_agent": "daybook",
+        }
+        self._lock = threading.Lock()
+        self._client: github.Github | None = None
+        self._integration: github.GithubIntegration | None = None
+        self._installations: dict[str, _Installation] = {}
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """A client with the credentials that are set."""
+        return cls(
+            token=settings.github_token,
+            app_id=settings.github_app_id,
+            private_key=settings.github_app_private_key,
+            api_url=settings.github_api_url,
+            connections=settings.daybook_concurrency,
+        )
+
+    def diff(self, repository: str, sha: str) -> Diff:
+        """What a commit changed against its first parent: one request for every 300 files.
+
+        Raises Transient (with GitHub's own wait when it names one) or Permanent.
+        """
+        with _translated(f"{repository}@{sha[:12]}"):
+            try:
+                commit = self._client_for(repository).get_repo(repository).get_commit(sha)
+                return _diff(commit.complete(), sha)
+            except github.GithubException as error:
+                if error.status in (401, 403, 404):
+                    self._forget_installation(repository)
+                raise
+
+    def _client_for(self, repository: str) -> github.Github:
+        if self._app_id is not None and self._private_key is not None:
+            return self._installed(repository)
+        with self._lock:
+            if self._client is None:
+                auth = None if self._token is None else Auth.Token(self._token.get_secret_value())
+                self._client = github.Github(auth=auth, **self._options)
+            return self._client
+
+    def _installed(self, repository: str) -> github.Github:
+        """The client of the App's installation that covers the repository, with a token that is still valid."""
+        owner, _, name = repository.partition("/")
+        with self._lock:
+            if self._integration is None:
+                self._integration = github.GithubIntegration(auth=self._app_auth(), **self._options)
+            integration = self._integration
+            installation = self._installations.setdefault(owner.lower(), _Installation())
+        with installation.lock, _readable_key():
+            if installation.client is None:
+                number = integration.get_repo_installation(owner, name).id
+                installation.client = integration.get_github_for_installation(number)
+            auth = installation.client.requester.auth
+            _ = auth.token if auth is not None else None  # fetches a new one when the old one is about to expire
+            return installation.client
+
+    def _app_auth(self) -> Auth.AppAuth:
+        key = "" if self._private_key is None else self._private_key.get_secret_value()
+        # A PEM in a .env file often has its line ends written as \n.
+        return Auth.AppAuth(self._app_id or "", key.replace("\\n", "\n"))
+
+    def _forget_installation(self, repository: str) -> None:
+        """The App may have been installed anew under another number."""
+        with self._lock:
+            self._installations.pop(repository.partition("/")[0].lower(), None)
+
+
+def _diff(commit: Commit, sha: str) -> Diff:
+    listed = list(islice(commit.files, MAX_FILES + 1))
+    files = tuple(_file(file) for file in listed[:MAX_FILES])
+    totals = (commit.stats.additions, commit.stats.deletions)
+    # GitHub ends the list at 3,000 without a word; the commit's totals tell whether something was left out.
+    seen = (sum(file.additions for file in files), sum(file.deletions for file in files))
+    return Diff(
+        sha=sha,
+        parents=tuple(parent.sha for parent in commit.parents),
+        files=files,
+        additions=totals[0],
+        deletions=totals[1],
+        truncated=len(listed) > MAX_FILES or seen != totals,
+    )
+
+
+def _file(file: File) -> FileChange:
+    status = _status(file.status)
+    patch = _text(file.patch) if file.patch else None
+    missing: Literal["binary", "too_large"] | None = None
+    if patch is None and file.changes:
+        missing = "too_large"
+    elif patch is None and status not in ("renamed", "copied", "changed", "unchanged") and file.sha != EMPTY_BLOB:
+        missing = "binary"
+    return FileChange(
+        path=_text(file.filename),
+        previous_path=_text(file.previous_filename) if file.previous_filename else None,
+        status=status,
+        additions=file.additions,
+        deletions=file.deletions,
+        patch=patch,
+        missing=missing,
+    )
+
+
+def _status(word: str) -> Status:
+    known: dict[str, Status] = {status: status for status in get_args(Status)}
+    return known.get(word, "modified")
+
+
+def _text(value: str) -> str:
+    """JSON can carry half of a surrogate pair, which no UTF-8 file or model can hold."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+@contextmanager
+def _readable_key() -> Iterator[None]:
+    try:
+        yield
+    except json.JSONDecodeError:  # a ValueError too, but about GitHub's answer
+        raise
+    except (PyJWTError, ValueError, TypeError) as error:
+        raise Permanent("GITHUB_APP_PRIVATE_KEY is not a private key: set it to the .pem file's whole text") from error
+
+
+@contextmanager
+def _translated(subject: str) -> Iterator[None]:
+    """Every failure of a request as Transient or Permanent."""
+    try:
+        yield
+    except github.GithubException as error:
+        raise _from_answer(error, subject) from error
+    except (github.BadAttributeException, ValidationError, AttributeError, TypeError, KeyError) as error:
+        # PyGithub does not check answers: what is no commit (a proxy's page, say) shows when its fields are used.
+        raise Transient(f"{subject}: GitHub's answer has an unexpected form") from error
+    except (requests.RequestException, json.JSONDecodeError) as error:
+        raise Transient(f"{subject}: GitHub could not be reached: {_brief(error)}") from error
+    except (AssertionError, RuntimeError) as error:  # how PyGithub refuses an address on another host
+        raise Permanent(
+            f"{subject}: GitHub points to another address: check GITHUB_API_URL ({_brief(error)})"
+        ) from error
+
+
+def _from_answer(error: github.GithubException, subject: str) -> Transient | Permanent:
+    said = _said(error)
+    if error.status in (403, 429) and (wait := _limit_wait(error, said)) is not None:
+        return Transient(f"GitHub's request limit is reached: {said}", retry_after=wait, shared=True)
+    if error.status == 401:
+        return Permanent(f"{subject}: GitHub refuses the credentials ({said}): check GITHUB_TOKEN or the App's key")
+    if error.status == 403:
+        return Permanent(
+            f"{subject}: GitHub forbids it ({said}): give the token or App read access to this repository's contents"
+        )
+    if error.status == 404:
+        return Permanent(
+            f"{subject}: GitHub has no such commit, or the token or App may not read this repository: check its access"
+        )
+    if error.status == 408 or error.status >= 500 or "temporarily unavailable" in said.lower():
+        return Transient(f"{subject}: GitHub answered {error.status} ({said})", retry_after=_retry_after(error))
+    return Permanent(f"{subject}: GitHub answered {error.status} ({said})")
+
+
+def _limit_wait(error: github.GithubException, said: str) -> float | None:
+    """Seconds until the limit is over, or None when the answer is not about a limit.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    headers = _headers(error)
+    asked = _retry_after(error)
+    if asked is not None:
+        return asked
+    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
+        # One second more: the reset may be anywhere within that second.
+        return _bounded(int(headers["x-ratelimit-reset"]) - time.time() + 1)
+    return SECONDARY_WAIT_SECONDS if error.status == 429 or "rate limit" in said.lower() else None
+
+
+def _retry_after(error: github.GithubException) -> float | None:
+    """The header's seconds, or seconds until its date; None without one."""
+    value = _headers(error).get("retry-after", "").strip()
+    if value.isdecimal():
+        return _bounded(float(value))
+    try:
+        return _bounded(parsedate_to_datetime(value).timestamp() - time.time()) if value else None
+    except ValueError:
+        return None
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 1.0), LONGEST_WAIT_SECONDS)
+
+
+def _headers(error: github.GithubException) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+
+
+def _said(error: github.GithubException) -> str:
+    """GitHub's own words, on one line."""
+    message = error.data.get("message") if isinstance(error.data, dict) else error.data
+    return " ".join(str(message or error.message or "no reason given").split())[:200]
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,189 @@
+"""A commit message → what it says: prefixes, pull request, issues, revert, series, meaning; pure, linear, bounded."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from core.models import RevertOf
+from workers.vocabulary import MARKS, MEANINGS, PREFIXES
+
+TITLE_LIMIT = 300
+BODY_LIMIT = 8_000
+
+_BRACKET = re.compile(r"\[([^\[\]]{1,40})\][:\s]{0,3}")
+_CONVENTIONAL = re.compile(r"([A-Za-z][A-Za-z_+-]{0,20})(?:\(([^()]{0,60})\))?(!?):\s{0,3}(?=\S)")
+_TRAILING_PULL = re.compile(r"\s{0,4}\((?:PR )?[#!](\d{1,9})\)\s{0,4}$")
+_MERGED_PULL = re.compile(r"^Merge pull request #(\d{1,9})\b")
+_MERGE = re.compile(r"^Merge (?:pull request|(?:remote-tracking )?branch(?:es)?|tag|commit|PR)\b", re.IGNORECASE)
+_CLOSES = re.compile(r"\b(?:fix(?:es|ed)?|close[sd]?|resolve[sd]?):?\s{1,3}(?:issue\s)?#(\d{1,9})\b", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w/])#(\d{1,9})\b")
+_SERIES = re.compile(r"(?<![\w./])(\d{1,2})\s?/\s?(\d{1,2}|[nN])(?![\w./])")
+_REVERT_TITLE = re.compile(r"^(?:revert|back out|backout|undo)\b[:\s]{0,3}", re.IGNORECASE)
+_REVERTED_SHA = re.compile(r"\b(?:reverts?|back(?:s|ed)? out|undo(?:es)?) commit ([0-9a-f]{7,64})\b", re.IGNORECASE)
+_BREAKING = re.compile(r"\bBREAKING[ -]?(?:CHANGES?|API)?\b|^breaking changes?:", re.MULTILINE)
+_TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|pull-request|acked-by|tested-by|cc)\b",
+                      re.IGNORECASE)  # fmt: skip
+_BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-actions|mergify)\b", re.IGNORECASE)
+
+_MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
+_MEANINGS = tuple((said, re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)) for said, words in MEANINGS.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a message says; `core` is the title without prefixes and pull request number."""
+
+    title: str
+    core: str
+    prose: str
+    prefixes: tuple[str, ...]
+    pull_request: int | None
+    issues: tuple[int, ...]
+    reverts: RevertOf | None
+    series: tuple[int, int] | None
+    breaking: bool
+    title_marks: tuple[str, ...]
+    body_marks: tuple[str, ...]
+    meaning: str | None
+    prefix_meaning: str | None
+
+    @property
+    def merge(self) -> bool:
+        """Whether the title is one that git or GitHub gives to a merge."""
+        return bool(_MERGE.match(self.title))
+
+
+@lru_cache(maxsize=64)
+def read_message(message: str) -> Message:
+    """Read a commit message of any size and content; never raises."""
+    first, _, rest = message.strip().partition("\n")
+    title, body = one_line(first, TITLE_LIMIT), rest[:BODY_LIMIT]
+    bare, pull_request = _without_pull_request(title)
+    prefixes, core, shout = _split_prefixes(bare)
+    prose = _prose(body)
+    title_marks = _marks_in(core)
+    return Message(
+        title=title,
+        core=core,
+        prose=prose,
+        prefixes=prefixes,
+        pull_request=pull_request,
+        issues=_issues(title, body, pull_request),
+        reverts=_reverts(bare, core, prefixes, body),
+        series=_series(title),
+        breaking=shout or "breaking" in prefixes or bool(_BREAKING.search(f"{title}\n{body}")),
+        title_marks=title_marks,
+        body_marks=tuple(mark for mark in _marks_in(prose) if mark not in title_marks),
+        meaning=_meaning(core),
+        prefix_meaning=next((PREFIXES[prefix] for prefix in prefixes if prefix in PREFIXES), None),
+    )
+
+
+def is_bot(*names: str | None) -> bool:
+    """Whether one of an author's names is a known robot's."""
+    return any(bool(name and _BOT.search(name[:100])) for name in names)
+
+
+def one_line(text: str, limit: int) -> str:
+    """Untrusted text as one line without control, format or bidi characters, cut to `limit` characters."""
+    kept = "".join(
+        " " if char in "\t\r\n\v\f\x85\u2028\u2029" else char
+        for char in text[: limit * 4]
+        if char in "\t\r\n\v\f\x85" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+    joined = " ".join(kept.split())
+    return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"
+
+
+def _without_pull_request(title: str) -> tuple[str, int | None]:
+    """The title without its trailing `(#123)`s; the last one is the pull request, as GitHub's squash writes it."""
+    if merged := _MERGED_PULL.match(title):
+        return title, int(merged.group(1))
+    number = None
+    for _ in range(3):
+        found = _TRAILING_PULL.search(title)
+        if not found:
+            break
+        number = number or int(found.group(1))
+        title = title[: found.start()].rstrip()
+    return title, number
+
+
+def _split_prefixes(title: str) -> tuple[tuple[str, ...], str, bool]:
+    """`[A] [B] fix(c)!: text` → (("a", "b", "fix", "c"), "text", True)."""
+    prefixes, shout, rest = list[str](), False, title.strip()
+    for _ in range(6):
+        if bracket := _BRACKET.match(rest):
+            prefixes.append(bracket.group(1).strip().lower())
+            rest = rest[bracket.end() :].lstrip(": ")
+        elif conventional := _CONVENTIONAL.match(rest):
+            prefixes += [part.strip().lower() for part in conventional.group(1, 2) if part]
+            shout |= bool(conventional.group(3))
+            rest = rest[conventional.end() :]
+        else:
+            break
+    return tuple(prefixes), rest.strip() or title.strip(), shout
+
+
+def _issues(title: str, body: str, pull_request: int | None) -> tuple[int, ...]:
+    numbers = [int(found) for found in (*_NUMBER.findall(title), *_CLOSES.findall(body))]
+    return tuple(dict.fromkeys(number for number in numbers if number != pull_request))[:10]
+
+
+def _reverts(bare: str, core: str, prefixes: tuple[str, ...], body: str) -> RevertOf | None:
+    """A squashed body may speak of reverts inside the branch; only what the commit as a whole undoes counts."""
+    said = _REVERT_TITLE.match(bare) or _REVERT_TITLE.match(core)
+    if not said and "revert" not in prefixes:
+        lead = body.strip().split("\n* ", 1)[0]
+        found = None if lead.startswith("* ") else _REVERTED_SHA.search(lead)
+        return RevertOf(sha=_whole_sha(found.group(1))) if found else None
+    quoted = _REVERT_TITLE.sub("", core, count=1).strip().strip('"“”').strip()
+    _, number = _without_pull_request(quoted)
+    if number is None and (mentioned := re.match(r"^(?:PR\s)?#(\d{1,9})\b", quoted)):
+        number = int(mentioned.group(1))
+    found = _REVERTED_SHA.search(body)
+    return RevertOf(sha=_whole_sha(found.group(1)) if found else None, pull_request=number, title=quoted or None)
+
+
+def _whole_sha(text: str) -> str | None:
+    """An abbreviated sha cannot be stored as one."""
+    return text.lower() if len(text) in {40, 64} else None
+
+
+def _series(title: str) -> tuple[int, int] | None:
+    """`[2/3]` → (2, 3); `2/N` → (2, 0): the total is not known."""
+    found = _SERIES.search(title)
+    if not found:
+        return None
+    part, total = int(found.group(1)), 0 if found.group(2) in "nN" else int(found.group(2))
+    return (part, total) if part and (not total or part <= total) else None
+
+
+def _prose(body: str) -> str:
+    """The body without trailers, code fences and quoted text."""
+    lines, fenced = list[str](), False
+    for line in body.split("\n"):
+        stripped = line.strip()[:600]
+        if stripped.startswith(("```", "~~~")):
+            fenced = not fenced
+        elif not fenced and not stripped.startswith(">") and not _TRAILER.match(stripped):
+            lines.append(stripped)
+    return "\n".join(lines)
+
+
+def _marks_in(text: str) -> tuple[str, ...]:
+    return tuple(mark for mark, pattern in _MARKS if pattern.search(text))
+
+
+def _meaning(core: str) -> str | None:
+    """What the title says was done: the verb that stands first, among its first three words."""
+    lead = " ".join(core.split()[:3])
+    hits = [
+        (found.start(), order, meaning)
+        for order, (meaning, pattern) in enumerate(_MEANINGS)
+        if (found := pattern.search(lead))
+    ]
+    return min(hits)[2] if hits else None

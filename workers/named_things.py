@@ -1,0 +1,148 @@
+"""One side of a hunk → the flags, environment variables, routes, metrics and exports it names; pure, bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["function", "class", "flag", "environment", "route", "metric"]
+
+_CALL_CHARS = 900
+
+_FLAG_CALL = re.compile(r"\b(?:add_argument|add_option|option|Option|addOption)\(")
+_FLAG = re.compile(r"[\"'](--[A-Za-z][\w-]{1,60})")
+_DEFAULT = re.compile(r"\bdefault\s?=\s?([^,\n)]{1,80})")
+_GO_FLAG = re.compile(
+    r"\b(?:flag|flags|pflag|fs|cmd\.Flags\(\)|cmd\.PersistentFlags\(\))\.\w{3,16}\((?:&[\w.]{1,60}, )?"
+    r"\"([\w-]{2,60})\", ?(?:\"\w?\", ?)?([^,\n]{1,60})"
+)
+_RUST_FLAG = re.compile(r"#\[(?:arg|clap|structopt)\([^\n]{0,120}\blong ?= ?\"([\w-]{2,60})\"")
+_GFLAG = re.compile(
+    r"\b(?:DEFINE_(?:bool|int32|int64|uint64|string|double)|ABSL_FLAG)\("
+    r"(?:[\w:]{1,40}, ?)?(\w{2,60}), ?([^,\n]{1,60}),"
+)
+
+_ENVIRONMENT = re.compile(
+    r"(?:\benviron(?:\.(?:get|setdefault|pop))?[\[(]|\b(?:get_?env|GetEnv|secure_getenv|env::var(?:_os)?|LookupEnv"
+    r"|Getenv|env_var|get_env\w{0,12}|env_\w{1,12}|\w{0,6}env)\()"
+    r"\s?[\"']([A-Z][A-Z0-9_]{2,60})[\"'](?:, ?([^,\n)]{1,60}))?"
+)
+_NODE_ENVIRONMENT = re.compile(r"\bprocess\.env(?:\.|\[[\"'])([A-Z][A-Z0-9_]{2,60})")
+_TABLE_ENVIRONMENT = re.compile(r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\(([^()\n]{0,60})\)", re.MULTILINE)
+
+_ROUTE = re.compile(
+    r"@[\w.]{1,40}\.(?:route|get|post|put|patch|delete|websocket|api_route)\("
+    r"\s{0,12}(?:path ?= ?)?[rf]?[\"'](/[^\"'\s]{0,120})[\"']"
+)
+_JS_ROUTE = re.compile(r"\b(?:app|router|server)\.(?:get|post|put|patch|delete)\([\"'`](/[^\"'`\s]{0,120})[\"'`]")
+_METRIC = re.compile(
+    r"\b(?:Counter|Gauge|Histogram|Summary|\w{0,12}_(?:counter|gauge|histogram)_cls)\("
+    r"\s{0,24}(?:name ?= ?)?[\"']([a-zA-Z][\w:]{3,80})[\"']"
+)
+
+# A line that exports something: the word for its kind, then its name.
+_JAVASCRIPT = re.compile(r"^export (?:default )?(?:async )?(function|class|const|interface|type|enum)\*? (\w{1,80})")
+_GO = re.compile(r"^(func|type) (?:\(\w{0,30} ?\*?\w{1,60}\) )?([A-Z]\w{0,80})")
+_RUST = re.compile(
+    r"^\s{0,12}pub (?:async |unsafe |const |extern \"C\" ){0,3}(fn|struct|enum|trait|type|mod) (\w{1,80})"
+)
+_JAVA = re.compile(
+    r"^\s{0,12}public (?:static |final |abstract |async |override |virtual |sealed ){0,4}"
+    r"(class|interface|enum|record|[\w<>\[\],.?]{1,60}) (\w{1,80})"
+)
+_C = re.compile(
+    r"^\s{0,8}(?:#\s?(define) ([A-Z][A-Z0-9_]{2,80})|(class|struct|enum class) (?:[A-Z_]{3,40} )?(\w{1,80})"
+    r"|(?:[\w:<>,*&~]{1,60} ){1,5}[*&]{0,2}(\w{1,80})\([^;{}]{0,200}[;{]$)"
+)
+_EXPORTS = {
+    **dict.fromkeys((".js", ".ts", ".tsx", ".jsx", ".mjs"), _JAVASCRIPT),
+    ".go": _GO,
+    ".rs": _RUST,
+    **dict.fromkeys((".java", ".cs", ".kt"), _JAVA),
+    **dict.fromkeys((".h", ".hpp", ".hh", ".hxx"), _C),
+}
+_TYPE_WORDS = frozenset({"class", "interface", "enum", "struct", "trait", "type", "record", "enum class"})
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A thing users can name, and the default that stands beside it, if any."""
+
+    kind: Kind
+    name: str
+    value: str | None = None
+
+
+def named_things(text: str) -> Iterator[Named]:
+    """Flags, environment variables, routes and metrics in one side of a hunk, in any language."""
+    for finder in _FINDERS:
+        yield from finder(text)
+
+
+def exports(path: str, lines: tuple[str, ...]) -> Iterator[Named]:
+    """What a file in a language other than Python exports; C and C++ by their headers."""
+    pattern = _EXPORTS.get(path[path.rfind(".") :].lower())
+    if pattern is None:
+        return
+    for line in lines:
+        if found := pattern.match(line):
+            words = [group for group in found.groups() if group]
+            if not words[-1].startswith("_") and words[-1] not in {"if", "for", "while", "return", "switch", "sizeof"}:
+                yield Named("class" if words[0] in _TYPE_WORDS else "function", words[-1])
+
+
+def _flags(text: str) -> Iterator[Named]:
+    if "--" in text and ("ption(" in text or "add_argument(" in text):
+        for call in _FLAG_CALL.finditer(text):
+            arguments = _call(text, call.end())
+            if found := _FLAG.search(arguments):
+                default = _DEFAULT.search(arguments)
+                yield Named("flag", found.group(1), default.group(1).strip() if default else None)
+    if "lags()." in text or "flag" in text or "FLAG" in text or "DEFINE_" in text:
+        for pattern in (_GO_FLAG, _GFLAG):
+            for found in pattern.finditer(text):
+                yield Named("flag", f"--{found.group(1)}", found.group(2).strip())
+    if "#[" in text:
+        for found in _RUST_FLAG.finditer(text):
+            yield Named("flag", f"--{found.group(1)}")
+
+
+def _call(text: str, start: int) -> str:
+    """The arguments of a call that opens just before `start`, as far as they are in view."""
+    depth = 1
+    piece = text[start : start + _CALL_CHARS]
+    for position, char in enumerate(piece):
+        depth += (char == "(") - (char == ")")
+        if not depth:
+            return piece[:position]
+    return piece
+
+
+def _environment(text: str) -> Iterator[Named]:
+    if "env" in text or "Env" in text:
+        for found in _ENVIRONMENT.finditer(text):
+            yield Named("environment", found.group(1), found.group(2).strip() if found.group(2) else None)
+        for found in _NODE_ENVIRONMENT.finditer(text):
+            yield Named("environment", found.group(1))
+        for found in _TABLE_ENVIRONMENT.finditer(text):
+            yield Named("environment", found.group(1), found.group(2).strip() or None)
+
+
+def _routes(text: str) -> Iterator[Named]:
+    if not any(opening in text for opening in ('"/', "'/", "`/")):
+        return
+    for pattern in (_ROUTE, _JS_ROUTE):
+        for found in pattern.finditer(text):
+            yield Named("route", found.group(1))
+
+
+def _metrics(text: str) -> Iterator[Named]:
+    if not any(word in text for word in ("Counter(", "Gauge(", "Histogram(", "Summary(", "_cls(")):
+        return
+    for found in _METRIC.finditer(text):
+        yield Named("metric", found.group(1))
+
+
+_FINDERS: tuple[Callable[[str], Iterator[Named]], ...] = (_flags, _environment, _routes, _metrics)

@@ -1,0 +1,216 @@
+"""A diff's files → what changed of the things users of the repository can name; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Literal
+
+from core.models import FileChange, FileRole, PublicChange
+from workers.dependencies import dependencies
+from workers.fileroles import is_private, role_of_path
+from workers.hunks import Hunk
+from workers.named_things import Named, exports, named_things
+from workers.signatures import ConfigField, Definition, definitions
+
+Kind = Literal["function", "class", "parameter", "flag", "environment", "config", "route", "metric", "dependency"]
+Parameters = tuple[tuple[str, str | None], ...]
+
+# At most this many are kept, the weightiest first.
+CHANGES_LIMIT = 40
+_VALUE_LIMIT = 80
+_CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
+_KIND_ORDER = ("flag", "environment", "route", "config", "dependency", "class", "function", "parameter", "metric")
+_ACTION_ORDER = ("removed", "renamed", "default_changed", "changed", "added")
+
+
+_EMPTY = frozenset(
+    ("None", "[]", "{}", "()", "dict()", "list()", "set()", "tuple()", "field(default_factory=list)",
+     "field(default_factory=dict)", "field(default_factory=tuple)", "field(default_factory=set)")
+)  # fmt: skip
+
+
+@dataclass
+class _Side:
+    """What the files of a diff show on one side, by kind and name."""
+
+    values: dict[tuple[Kind, str], tuple[str | None, str]] = field(default_factory=dict)
+    signatures: dict[tuple[str, str], Parameters | None] = field(default_factory=dict)
+
+
+def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[PublicChange, ...]:
+    """Compare both sides of all hunks: what moved between files is not a change, what changed its value is."""
+    before, after = _Side(), _Side()
+    paths: dict[str, FileRole] = {}
+    for change, role, parts in files:
+        paths[change.path] = role
+        for hunk in parts:
+            _collect(before, change.path, role, hunk.context, hunk.before)
+            _collect(after, change.path, role, hunk.context, hunk.after)
+    found = [*_compared(before, after), *_compared_signatures(before, after)]
+    return tuple(sorted(_with_renames(found), key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
+
+
+def _order(change: PublicChange, paths: dict[str, FileRole]) -> tuple[int, int, int, str, str]:
+    outer = 0 if paths.get(change.path) is FileRole.INTERFACE or change.kind == "dependency" else 1
+    return (_ACTION_ORDER.index(change.action), _KIND_ORDER.index(change.kind), outer, change.path, change.name)
+
+
+def _collect(side: _Side, path: str, role: FileRole, context: str, lines: tuple[str, ...]) -> None:
+    if role in {FileRole.MANIFEST, FileRole.BUILD}:
+        for name, bound in dependencies(path, lines).items():
+            side.values.setdefault(("dependency", name), (bound, path))
+        return
+    if role not in _CODE_ROLES:
+        return
+    for named in named_things("\n".join(lines)):
+        _keep(side, named, path)
+    if is_private(path) or role in {FileRole.KERNEL, FileRole.CONFIG}:
+        return
+    if path.endswith((".py", ".pyi")):
+        _collect_python(side, path, context, lines)
+    else:
+        for named in exports(path, lines):
+            side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
+
+
+def _keep(side: _Side, named: Named, path: str) -> None:
+    key: tuple[Kind, str] = (named.kind, named.name)
+    if side.values.get(key, (None, ""))[0] is None:
+        side.values[key] = (named.value, path)
+
+
+def _collect_python(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
+    for item in definitions(lines, context):
+        if isinstance(item, ConfigField):
+            side.values.setdefault(("config", item.name), (item.default, path))
+        else:
+            _keep_definition(side, path, item)
+
+
+def _keep_definition(side: _Side, path: str, item: Definition) -> None:
+    key = (item.kind, f"{path}\0{item.name}")
+    if side.signatures.get(key) is None:
+        side.signatures[key] = item.parameters
+
+
+def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
+    for (kind, name), (old, path) in before.values.items():
+        if (kind, name) not in after.values:
+            yield _change(kind, "removed", name, path, before=old)
+            continue
+        new, new_path = after.values[kind, name]
+        if _same(old, new) or (kind in {"flag", "environment"} and (old is None or new is None)):
+            continue
+        action: Literal["changed", "default_changed"] = "changed" if kind == "dependency" else "default_changed"
+        yield _change(kind, action, name, new_path, before=old, after=new)
+    for (kind, name), (new, path) in after.values.items():
+        if (kind, name) not in before.values:
+            yield _change(kind, "added", name, path, after=new)
+
+
+def _compared_signatures(before: _Side, after: _Side) -> Iterator[PublicChange]:
+    gone = {key for key in before.signatures if key not in after.signatures}
+    came = {key for key in after.signatures if key not in before.signatures}
+    moved = {_bare(key) for key in gone} & {_bare(key) for key in came}
+    for key in before.signatures:
+        kind: Kind = "class" if key[0] == "class" else "function"
+        path, _, name = key[1].partition("\0")
+        if key in gone and _bare(key) not in moved and not name.endswith("__init__"):
+            yield _change(kind, "removed", name, path, before=_shape(before.signatures[key]))
+        elif key in after.signatures:
+            yield from _compared_parameters(name, path, before.signatures[key], after.signatures[key])
+    for key in sorted(came):
+        path, _, name = key[1].partition("\0")
+        if _bare(key) not in moved and not name.endswith("__init__"):
+            shape = _shape(after.signatures[key])
+            yield _change("class" if key[0] == "class" else "function", "added", name, path, after=shape)
+
+
+def _bare(key: tuple[str, str]) -> str:
+    return key[1].rpartition("\0")[2]
+
+
+def _shape(parameters: Parameters | None) -> str | None:
+    """A signature in short, by which a rename is recognised."""
+    return None if parameters is None else ", ".join(name for name, _ in parameters)
+
+
+def _compared_parameters(
+    name: str, path: str, old: Parameters | None, new: Parameters | None
+) -> Iterator[PublicChange]:
+    if old is None or new is None or old == new:
+        return
+    owner = name.removesuffix(".__init__")
+    was, now = dict(old), dict(new)
+    gone = [parameter for parameter in was if parameter not in now]
+    came = [parameter for parameter in now if parameter not in was]
+    open_ended = any(parameter.startswith("**") for parameter in now)
+    if len(gone) == len(came) == 1 and [*was].index(gone[0]) == [*now].index(came[0]) and not gone[0].startswith("*"):
+        yield _change("parameter", "renamed", f"{owner}({came[0]})", path, before=gone[0], after=came[0])
+        gone, came = [], []
+    for parameter in gone:
+        if not (parameter.startswith("*") or open_ended):
+            yield _change("parameter", "removed", f"{owner}({parameter})", path, before=was[parameter])
+    for parameter in came:
+        yield _change(
+            "parameter", "added", f"{owner}({parameter})", path, after=_added_value(parameter, now[parameter])
+        )
+    for parameter in now:
+        if parameter in was and not _same(was[parameter], now[parameter]):
+            value = was[parameter], now[parameter]
+            yield _change(
+                "parameter", "default_changed", f"{owner}({parameter})", path, before=value[0], after=value[1]
+            )
+
+
+def _added_value(parameter: str, default: str | None) -> str | None:
+    """What a caller may leave out has a value; None means that every caller must give it."""
+    return "" if parameter.startswith("*") and default is None else default
+
+
+def _same(old: str | None, new: str | None) -> bool:
+    """Quoting and spacing are style, and so is None for a fresh container."""
+    strip = str.maketrans("", "", " '\"")
+    if old in _EMPTY and new in _EMPTY:
+        return True
+    return (old or "").translate(strip) == (new or "").translate(strip) and (old is None) == (new is None)
+
+
+def _with_renames(changes: list[PublicChange]) -> list[PublicChange]:
+    """One that went and one that came, of the same kind in the same file and alike, is one that was renamed."""
+    kept = list(changes)
+    for kind in ("flag", "environment", "config", "function", "class", "route", "metric", "dependency"):
+        gone = [change for change in kept if change.kind == kind and change.action == "removed"][:30]
+        came = [change for change in kept if change.kind == kind and change.action == "added"][:30]
+        for old in gone:
+            new = next((new for new in came if _is_rename(old, new)), None)
+            if new:
+                came.remove(new)
+                kept.remove(old)
+                kept[kept.index(new)] = _change(
+                    new.kind, "renamed", new.name, new.path, before=old.name, after=new.name
+                )
+    return kept
+
+
+def _is_rename(old: PublicChange, new: PublicChange) -> bool:
+    if old.path != new.path or (old.kind == "dependency" and role_of_path(old.path) is not FileRole.BUILD):
+        return False
+    if old.kind in {"function", "class"} and old.before is not None and old.before != (new.after or ""):
+        return False
+    return SequenceMatcher(None, old.name, new.name).ratio() >= 0.6
+
+
+def _change(
+    kind: Kind,
+    action: Literal["added", "removed", "renamed", "default_changed", "changed"],
+    name: str,
+    path: str,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+) -> PublicChange:
+    cut_before, cut_after = (value if value is None else value[:_VALUE_LIMIT] for value in (before, after))
+    return PublicChange(kind=kind, action=action, name=name[:120], path=path, before=cut_before, after=cut_after)

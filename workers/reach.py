@@ -1,0 +1,84 @@
+"""How far a change reaches: one platform, one model, one driver, or one condition; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from core.models import Facts
+from workers.facts import UNCOUNTED_ROLES
+from workers.fileroles import role_of_path
+from workers.message import Message
+from workers.rules import Narrow
+
+# Files that siblings share: a change there reaches them all.
+_SHARED_STEMS = frozenset(
+    (
+        "__init__",
+        "base",
+        "common",
+        "utils",
+        "util",
+        "registry",
+        "factory",
+        "interface",
+        "abstract",
+        "core",
+        "module",
+        "mod",
+        "index",
+        "types",
+        "model",
+    )
+)
+# Letters, then digits, perhaps with a version's dots: qwen3.5, glm-4.7, sm90, x86.
+_VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
+_WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
+
+
+def narrowing(facts: Facts, message: Message, narrow: Narrow) -> Iterator[tuple[float, str, str]]:
+    """(weight, reason code, subject) for each way in which a change concerns few."""
+    named = _platform(message, narrow) or _variant(message, narrow)
+    if named:
+        yield narrow.title, "one_platform", named
+    if sibling := _siblings(facts, narrow):
+        yield narrow.paths, "one_of_many", sibling
+    if condition := next((word for word in narrow.conditions if f" {word} " in f" {message.core.lower()} "), None):
+        yield narrow.condition, "conditional", condition
+
+
+def _platform(message: Message, narrow: Narrow) -> str | None:
+    words = {word.lower() for word in _WORD.findall(message.core)} | set(message.prefixes)
+    return next((name for name in narrow.platforms if name in words), None)
+
+
+def _variant(message: Message, narrow: Narrow) -> str | None:
+    text = " ".join((message.core, *message.prefixes))
+    for found in _VARIANT.finditer(text):
+        if not {found.group(0).lower(), found.group(1).lower()} & {*narrow.general}:
+            return found.group(0)
+    return None
+
+
+def _siblings(facts: Facts, narrow: Narrow) -> str | None:
+    """The one file or folder among its kind that all product files belong to, or None."""
+    product = [path for path in facts.paths if role_of_path(path) not in UNCOUNTED_ROLES]
+    if not product or len(facts.paths) < min(facts.files, 20):
+        return None
+    found = {_sibling(path, narrow) for path in product}
+    if None in found or len(found) > 3:
+        return None
+    return min(name for name in found if name)
+
+
+def _sibling(path: str, narrow: Narrow) -> str | None:
+    pure = PurePosixPath(path.lower())
+    if pure.stem in _SHARED_STEMS:
+        return None
+    for folder in narrow.folders:
+        marker = f"/{folder}/"
+        _, hit, after = f"/{pure}".partition(marker)
+        if hit:
+            return PurePosixPath(after).parts[0]
+    return None

@@ -1,0 +1,225 @@
+"""What the model must answer at each depth, and the check of what it did answer; pure.
+
+The API enforces the schema's shape but not its lengths, and nothing but this file looks at language and markup.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import anthropic
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.models import ChangeType, Insights, Language, Tier
+from workers.diffview import visible
+
+
+class InvalidReply(Exception):
+    """A reply that must not be stored; the text says what is wrong with it, in our words and never in its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The checked fields of an analysis; those that its depth does not have are empty."""
+
+    types: tuple[ChangeType, ...]
+    summary: str
+    scope: tuple[str, ...] = ()
+    insights: Insights | None = None
+    risks: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class LowReply(_Strict):
+    """Analysis of a commit of low importance."""
+
+    types: list[ChangeType] = Field(
+        min_length=1, strict=False, description="one to three types, the best fitting first"
+    )
+    summary: str = Field(description="one sentence of at most 100 characters, an ASCII word counted as one")
+
+
+class MediumReply(LowReply):
+    """Analysis of a commit of medium importance."""
+
+    summary: str = Field(description="two to four sentences: what changed, why, how it behaves now")
+    scope: list[str] = Field(min_length=1, description="one to six components, interfaces, models or groups of users")
+    advice: list[str] = Field(min_length=1, description="one to three actions, each for a named group of readers")
+
+
+class InsightsReply(_Strict):
+    """One to three sentences for each dimension; a dimension that is not touched says so in a few words."""
+
+    architecture: str
+    performance: str
+    security: str
+    compatibility: str
+
+
+class HighReply(MediumReply):
+    """Analysis of a commit of high importance."""
+
+    summary: str = Field(description="three to six sentences: what changed, why, how it behaves now")
+    insights: InsightsReply
+    risks: list[str] = Field(description="none to five concrete risks, each with the condition under which it happens")
+
+
+_MODELS: dict[Tier, type[LowReply]] = {Tier.LOW: LowReply, Tier.MEDIUM: MediumReply, Tier.HIGH: HighReply}
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Most of what is shown at a depth: lengths as `length` counts, and numbers of entries."""
+
+    summary: int
+    entry: int
+    scope: int
+    advice: int
+    risks: int = 0
+    insight: int = 0
+
+
+_LIMITS = {
+    Tier.LOW: _Limits(summary=100, entry=0, scope=0, advice=0),
+    Tier.MEDIUM: _Limits(summary=400, entry=160, scope=6, advice=3),
+    Tier.HIGH: _Limits(summary=700, entry=240, scope=8, advice=5, risks=5, insight=400),
+}
+_TYPES = 3
+
+_HTML = re.compile(
+    r"</?(?:a|abbr|b|base|blockquote|body|br|button|center|code|del|details|div|em|embed|font|form|h[1-6]|head|hr|html|i|"
+    r"iframe|img|input|ins|kbd|li|link|meta|object|ol|p|pre|s|script|small|span|strong|style|sub|summary|sup|svg|table|"
+    r"tbody|td|th|thead|tr|u|ul|video|audio)(?:[\s/][^<>]{0,500})?>|<!--",
+    re.IGNORECASE,
+)
+_MARKUP = {
+    "a Markdown heading": re.compile(r"^[ \t]{0,8}#{1,6}[ \t]", re.MULTILINE),
+    "a list inside a text": re.compile(r"\n[ \t]{0,8}(?:[-*+•]|\d{1,2}[.)])[ \t]"),
+    "a table": re.compile(r"^[ \t]{0,8}\|.{0,400}\|[ \t]*$", re.MULTILINE),
+    "a code block": re.compile(r"^[ \t]{0,8}(?:```|~~~)", re.MULTILINE),
+    "a link or an image": re.compile(r"!?\[[^\]\n]{0,200}\]\([^)\n]{1,500}\)"),
+    "an HTML tag": _HTML,
+}
+_CODE_SPAN = re.compile(r"(`{1,2})(?!`)[^`\n]{1,400}\1(?!`)")
+_BOLD = re.compile(r"\*\*([^*\n]{1,400})\*\*")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_LETTER = re.compile(r"[^\W\d_]")
+_UNIT = re.compile(r"[A-Za-z0-9_]+|[^\sA-Za-z0-9_]")
+_SENTENCE_END = re.compile(r"[。！？；](?=[”’」』）)]?)|[.!?;](?=\s|$)")
+
+
+def schema_for(depth: Tier) -> dict[str, Any]:
+    """The JSON schema of a reply, in the subset that `output_config.format` takes."""
+    return anthropic.transform_schema(_MODELS[depth])
+
+
+def length(text: str) -> int:
+    """Characters of a text, an ASCII word counted as one and white space as none: how the report's limits count."""
+    return sum(1 for _ in _UNIT.finditer(text))
+
+
+def checked_reply(text: str, depth: Tier, language: Language) -> Reply:
+    """The reply's fields, cleaned and within their limits.
+
+    Raises InvalidReply for text that is not JSON, that does not fit the schema, that has markup of its own, that is
+    too long to be ended at a sentence, or that is in the wrong language.
+    """
+    try:
+        found = _MODELS[depth].model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidReply(_explain(error)) from None  # its own text would quote the reply
+    reply = _fitted(found, _LIMITS[depth])
+    _check_language(reply, language)
+    return reply
+
+
+def _fitted(found: LowReply, limits: _Limits) -> Reply:
+    types = tuple(dict.fromkeys(found.types))[:_TYPES]
+    reply = Reply(types=types, summary=_text("summary", found.summary, limits.summary))
+    if not isinstance(found, MediumReply):
+        return reply
+    scope = _entries("scope", found.scope, limits.scope, limits.entry)
+    advice = _entries("advice", found.advice, limits.advice, limits.entry)
+    if not isinstance(found, HighReply):
+        return Reply(types=types, summary=reply.summary, scope=scope, advice=advice)
+    dimensions = {name: _text(f"insights.{name}", text, limits.insight) for name, text in found.insights}
+    risks = _entries("risks", found.risks, limits.risks, limits.entry)
+    return Reply(types, reply.summary, scope, Insights(**dimensions), risks, advice)
+
+
+def _entries(field: str, texts: list[str], most: int, limit: int) -> tuple[str, ...]:
+    """The first entries: they come in order of weight, so what is over the number is what matters least."""
+    return tuple(_text(f"{field}[{n}]", text, limit) for n, text in enumerate(texts[:most]))
+
+
+def _text(field: str, text: str, limit: int) -> str:
+    """One clean line within its limit.
+
+    A text that is too long ends at its last whole sentence within the limit: asking again costs a whole call and a
+    shorter whole text is still true. Only when there is no such sentence is the reply refused.
+    """
+    prose = _CODE_SPAN.sub("`_`", text)
+    for name, pattern in _MARKUP.items():
+        if pattern.search(prose):
+            raise InvalidReply(f"{field} contains {name}")
+    clean = _without_bold(visible(" ".join(text.split())))
+    if not clean:
+        raise InvalidReply(f"{field} is empty")
+    return clean if length(clean) <= limit else _ended_early(field, clean, limit)
+
+
+def _without_bold(text: str) -> str:
+    """Emphasis would be shown as asterisks; inside code (`**kwargs`) they are meant."""
+    parts, at = list[str](), 0
+    for span in _CODE_SPAN.finditer(text):
+        parts += (_BOLD.sub(r"\1", text[at : span.start()]), span[0])
+        at = span.end()
+    return "".join(parts) + _BOLD.sub(r"\1", text[at:])
+
+
+def _ended_early(field: str, text: str, limit: int) -> str:
+    room = list(_UNIT.finditer(text))[limit - 1].end()
+    spans = [(span.start(), span.end()) for span in _CODE_SPAN.finditer(text)]
+    ends = [
+        end.end()
+        for end in _SENTENCE_END.finditer(text)
+        if end.end() <= room and not any(start < end.end() <= stop for start, stop in spans)
+    ]
+    if not ends or length(text[: ends[-1]]) < limit // 4:
+        raise InvalidReply(f"{field} is longer than {limit} characters (an ASCII word counted as one)")
+    return text[: ends[-1]].rstrip("；;").rstrip()
+
+
+def _check_language(reply: Reply, language: Language) -> None:
+    """Judged by the prose without code; an entry of the scope may be a name alone."""
+    insights = tuple(text for _, text in reply.insights) if reply.insights else ()
+    sentences = [_CODE_SPAN.sub("", text) for text in (reply.summary, *insights, *reply.risks, *reply.advice)]
+    prose = " ".join(sentences)
+    han, letters = len(_HAN.findall(prose)), len(_LETTER.findall(prose))
+    if language == "zh" and (han < 0.2 * letters or not all(map(_HAN.search, sentences))):
+        raise InvalidReply("the texts are not in Chinese")
+    if language == "en" and han > 0.1 * letters:
+        raise InvalidReply("the texts are not in English")
+
+
+def _explain(error: ValidationError) -> str:
+    """Which fields are wrong and how, at most five of them, without any text of the reply."""
+    known = error.errors(include_input=False, include_url=False, include_context=False)
+    if any(item["type"] == "json_invalid" for item in known):
+        return "the reply is not valid JSON"
+    return "; ".join(f"{_place(item['loc'])}: {item['type'].replace('_', ' ')}" for item in known[:5])
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """The path of a field; a name that is not of our schema is not repeated."""
+    names = {*HighReply.model_fields, *InsightsReply.model_fields}
+    return (
+        ".".join(str(step) if isinstance(step, int) or step in names else "unknown field" for step in location)
+        or "reply"
+    )

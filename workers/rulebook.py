@@ -1,0 +1,156 @@
+"""The analysis composed from facts alone, when there is no model; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
+
+from core.models import Analysis, ChangeType, Commit, Facts, FileRole, Language, Tier, Triage
+from report.labels import Labels, labels
+from workers.advice import advice, insights, risks
+from workers.changes_told import changes_told
+from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
+from workers.fileroles import area_of
+from workers.message import Message, read_message
+from workers.phrasing import code, fitted, listed, quoted, sentences, spaced, width
+
+LOW_WIDTH = 100
+_SCOPE_LIMIT = 6
+_AUTHOR_WORDS = 6
+_AUTHOR_LIMIT = 260
+_PLAIN = frozenset({ChangeType.MERGE, ChangeType.REVERT})
+
+
+class _Told(NamedTuple):
+    """What every part of an analysis is written from."""
+
+    facts: Facts
+    judged: Triage
+    message: Message
+    words: Labels
+
+
+def rulebook_analysis(
+    commit: Commit,
+    facts: Facts,
+    triage: Triage,
+    language: Language,
+    *,
+    origin: Literal["rules", "degraded"] = "rules",
+) -> Analysis:
+    """An analysis in plain sentences, its fields by the tier's depth; nothing in it that the facts do not show.
+
+    `facts` may come from the message alone; the text then says that the diff was not at hand.
+    """
+    told = _Told(facts, triage, read_message(commit.message), labels(language))
+    depth = triage.tier
+    low, high = depth is Tier.LOW, depth is Tier.HIGH
+    return Analysis(
+        origin=origin,
+        language=language,
+        depth=depth,
+        types=(triage.type,),
+        summary=_low_summary(told) if low else _summary(told),
+        scope=() if low else tuple(_scope(told))[:_SCOPE_LIMIT],
+        insights=insights(facts, told.message, told.words) if high else None,
+        risks=risks(facts, triage, told.message, told.words) if high else (),
+        advice=() if low else advice(facts, triage, told.message, told.words),
+    )
+
+
+def _low_summary(told: _Told) -> str:
+    """One sentence that fits; the title gives way first, then what stands before it."""
+    lead = _lead(told, with_title=False)
+    title = quoted(told.message.core)
+    text = told.words.phrase("titled", lead=lead, title=title)
+    if (excess := width(text) - LOW_WIDTH) > 0:
+        text = told.words.phrase("titled", lead=lead, title=fitted(title, max(width(title) - excess, 8)))
+    return fitted(text, LOW_WIDTH)
+
+
+def _summary(told: _Told) -> str:
+    parts = [
+        _lead(told, with_title=True),
+        _size(told),
+        *changes_told(told.facts, told.words, limit=3),
+        _author_says(told),
+    ]
+    if told.facts.reverts and told.facts.reverts.sha:
+        parts.append(told.words.phrase("reverted_sha", sha=code(told.facts.reverts.sha[:7])))
+    if told.facts.series:
+        parts.append(_series(told))
+    if told.facts.incomplete:
+        parts.append(told.words.phrase("no_diff" if not told.facts.files else "part_of_diff"))
+    return sentences(parts, told.words)
+
+
+def _lead(told: _Told, *, with_title: bool) -> str:
+    """What was done and where: `Fixes a problem in x` and, if wished, the title."""
+    words, kind = told.words, told.judged.type
+    places = [] if kind in _PLAIN else _places(told.facts)
+    key = f"lead_{kind.value}" if kind in _PLAIN else f"lead_{kind.value}_in" if places else f"lead_{kind.value}"
+    lead = spaced(words.phrase(key, areas=listed(places, words, limit=2)))
+    return words.phrase("titled", lead=lead, title=quoted(told.message.core)) if with_title else lead
+
+
+def _places(facts: Facts) -> list[str]:
+    """Areas worth naming; one file is named itself, the top folder is not a place."""
+    if facts.files == 1 and facts.paths:
+        return [facts.paths[0]]
+    return [area for area in facts.areas if area != "."][:2]
+
+
+def _size(told: _Told) -> str:
+    facts = told.facts
+    if not facts.files:
+        return ""
+    main = [PurePosixPath(path).name for path in facts.paths[:2]] if facts.files > 1 else []
+    values = {"n": facts.files, "additions": facts.additions, "deletions": facts.deletions}
+    key = "size_mainly" if main and facts.files > 2 else "size"
+    return spaced(told.words.phrase(key, files=listed(main, told.words), **values))
+
+
+def _author_says(told: _Told) -> str:
+    """The first whole sentence of the body; the lists that a squash leaves behind are not read."""
+    lead = told.message.prose.strip().split("\n\n", 1)[0]
+    if not lead or lead.startswith(("*", "-", "#", "<", "|", "[", "!")) or len(lead.split()) < _AUTHOR_WORDS:
+        return ""
+    text = quoted(" ".join(lead.split()), _AUTHOR_LIMIT)
+    end = text.find(". ")
+    return told.words.phrase("author_says", text=text[: end + 1] if end > 0 else text)
+
+
+def _series(told: _Told) -> str:
+    part, total = told.facts.series or (0, 0)
+    return told.words.phrase("series" if total else "series_open", part=part, total=total)
+
+
+def _scope(told: _Told) -> Iterator[str]:
+    """Where the change lies, by area with its files; then what accompanies it."""
+    facts, words = told.facts, told.words
+    if not facts.files:
+        yield words.phrase("scope_unknown")
+        return
+    for area in facts.areas[:4]:
+        files = [path for path in facts.paths if area_of(path) == area]
+        if files:
+            names = listed([PurePosixPath(path).name for path in files], words, more=facts.files > PATHS_LIMIT)
+            yield words.phrase("scope_top" if area == "." else "scope_area", area=code(area), files=names)
+        else:
+            yield words.phrase("scope_area_only", area=code(area))
+    if facts.symbols:
+        yield words.phrase(
+            "scope_symbols", names=listed(facts.symbols, words, limit=4, more=len(facts.symbols) >= SYMBOLS_LIMIT)
+        )
+    if "removed_release" in facts.marks or "release_pipeline" in facts.marks:
+        yield words.phrase("scope_release_removed" if "removed_release" in facts.marks else "scope_release")
+    if extra := _accompanying(facts):
+        yield words.phrase(
+            "scope_with", items=words.phrase("list_comma").join(words.phrase(f"with_{r}", n=n) for r, n in extra)
+        )
+
+
+def _accompanying(facts: Facts) -> list[tuple[str, int]]:
+    roles = (FileRole.TEST, FileRole.DOCS, FileRole.EXAMPLE, FileRole.CI)
+    return [(role.value, facts.roles[role]) for role in roles if facts.roles.get(role)]

@@ -1,0 +1,88 @@
+"""What a worker process works with: settings, ledger, sources and the model, built once at process entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.ledger import Ledger
+from core.models import Commit, Diff, Tier
+from core.settings import RepositorySettings
+from workers.app import connect_broker
+from workers.github import GitHub
+from workers.gitrepo import GitRepository
+from workers.leases import Leases
+from workers.rules import TriageRules, load_rules
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from workers.analyst import Analyst
+
+MODEL_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """One process's connections; each is made on first use, so that a forked child makes its own."""
+
+    settings: Settings
+    ledger: Ledger
+    leases: Leases
+    github: GitHub
+    analyst: Analyst | None
+    rules: TriageRules
+
+    def repository(self, name: str) -> RepositorySettings:
+        """The settings of a repository, also of one that was followed once and is not any more."""
+        return self.settings.repository(name) or RepositorySettings(name=name)
+
+    def diff(self, commit: Commit) -> Diff:
+        """A commit's diff from where its repository's settings say; raises Transient or Permanent."""
+        source = self.repository(commit.repository).source
+        if source == "github":
+            return self.github.diff(commit.repository, commit.sha)
+        return GitRepository(Path(source)).diff(commit.sha)
+
+
+def connect(settings: Settings, redis_url: str) -> Services:
+    """Build the services for the settings and point Celery at the same Redis; no I/O yet."""
+    connect_broker(redis_url)
+    ledger = Ledger(redis_url, settings.zone)
+    return Services(
+        settings=settings,
+        ledger=ledger,
+        leases=Leases(ledger),
+        github=GitHub.from_settings(settings),
+        analyst=_analyst(settings),
+        rules=load_rules(),
+    )
+
+
+def _analyst(settings: Settings) -> Analyst | None:
+    if settings.anthropic_api_key is None:
+        return None
+    from workers.analyst import Analyst  # the SDK takes a second to load, which a process without a key saves
+
+    return Analyst(
+        api_key=settings.anthropic_api_key,
+        base_url=settings.anthropic_base_url,
+        models={tier: settings.model_for(tier) for tier in Tier},
+        timeout=MODEL_SECONDS,
+    )
+
+
+_current: Services | None = None
+
+
+def use(services: Services) -> None:
+    """Make these the services of this process's tasks."""
+    global _current  # Celery calls tasks by name; there is no other way to hand them anything
+    _current = services
+
+
+def current() -> Services:
+    """The services of this process; a process that set none cannot run tasks."""
+    if _current is None:
+        raise RuntimeError("no services: start workers with `daybook worker` or `daybook control`")
+    return _current

@@ -1,0 +1,124 @@
+"""The stages as plain functions, each safe to run twice, and what happens when one does not succeed."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import redis
+import structlog
+
+from core.errors import Permanent, Transient
+from core.ledger import Claim, Stage
+from core.models import Analysis, CommitRecord, Diff, Failure
+from workers.app import message
+from workers.facts import facts_from
+from workers.redact import redact_diff
+from workers.rulebook import rulebook_analysis
+from workers.triage import triage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.services import Services
+
+log = structlog.get_logger()
+
+STAGE_SECONDS = {Stage.FETCH: 120.0, Stage.ANALYSE: 600.0}
+MOST_ATTEMPTS = 10
+BACKOFF_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 900.0
+
+
+def run(services: Services, claim: Claim, stage: Callable[[Services, Claim], bool]) -> None:
+    """Run a claimed stage under its lease; put it off or give it up when it fails.
+
+    When Redis fails, nothing is decided: the lease runs out and the sweep finds the commit.
+    """
+    started = datetime.now(UTC)
+    try:
+        with services.leases.hold(claim, STAGE_SECONDS[claim.stage]):
+            _attempt(services, claim, stage)
+    except redis.RedisError as error:
+        log.warning("redis_failed", commit=claim.id, stage=claim.stage, reason=type(error).__name__)
+    else:
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        log.info("stage_done", commit=claim.id, stage=claim.stage, seconds=round(seconds, 3))
+
+
+def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim], bool]) -> None:
+    try:
+        if not stage(services, claim):
+            log.warning("result_refused", commit=claim.id, stage=claim.stage, reason="lease lost")
+    except Transient as error:
+        put_off(services, claim, str(error), error.retry_after, counts=not error.shared)
+    except Permanent as error:
+        give_up(services, claim, str(error))
+    except redis.RedisError:
+        raise
+    except Exception as error:
+        # A fault of our own must not cost the commit: it is logged whole, tried again, then given up in sight.
+        log.exception("stage_crashed", commit=claim.id, stage=claim.stage)
+        put_off(services, claim, f"internal error: {type(error).__name__}", None, counts=True)
+
+
+def fetch_commit(services: Services, claim: Claim) -> bool:
+    """Read a commit's diff, find its facts and judge it; then it is to be analysed."""
+    commit = claim.record.commit
+    diff = redact_diff(services.diff(commit))
+    table = services.repository(commit.repository)
+    facts = facts_from(commit, diff, table.ignore_paths)
+    judged = triage(commit, facts, services.rules, table)
+    record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
+    return services.ledger.advance(claim, record, Stage.ANALYSE, diff, message(Stage.ANALYSE, commit.id))
+
+
+def analyse_commit(services: Services, claim: Claim) -> bool:
+    """Write a commit's analysis, by the model where there is one for its tier; then the work on it is over."""
+    if claim.diff is None or claim.record.facts is None or claim.record.triage is None:
+        return services.ledger.retry(claim, 0, "the diff had expired", back_to=Stage.FETCH)
+    analysis = _analysis(services, claim.record, claim.diff)
+    record = claim.record.model_copy(update={"analysis": analysis, "failure": None, "finished_at": datetime.now(UTC)})
+    return services.ledger.finish(claim, record)
+
+
+def _analysis(services: Services, record: CommitRecord, diff: Diff) -> Analysis:
+    commit, facts, judged = record.commit, record.facts, record.triage
+    assert facts
+    assert judged
+    language = services.settings.language_of(commit.repository)
+    by_rules = services.repository(commit.repository).analysis[judged.tier] == "rules" or facts.merge
+    if services.analyst is None or by_rules:
+        return rulebook_analysis(commit, facts, judged, language)
+    return services.analyst.analyse(commit, facts, judged, diff, language)
+
+
+def put_off(services: Services, claim: Claim, reason: str, retry_after: float | None, *, counts: bool) -> None:
+    """Try a stage again later, with growing waits or the wait that was asked for; after the last attempt, give up.
+
+    What holds for everyone, such as a rate limit or a wrong key, does not count: it would give up a whole day.
+    """
+    if counts and claim.attempts + 1 >= MOST_ATTEMPTS:
+        give_up(services, claim, reason)
+        return
+    growing = min(LONGEST_WAIT_SECONDS, BACKOFF_SECONDS * 2**claim.attempts)
+    wait = max(retry_after or 0.0, growing * random.uniform(0.5, 1.0))
+    services.ledger.retry(claim, wait, reason, counts=counts)
+    log.warning("put_off", commit=claim.id, stage=claim.stage, reason=reason, seconds=round(wait, 1))
+
+
+def give_up(services: Services, claim: Claim, reason: str) -> None:
+    """End the work on a commit: it is shown by what facts there are, marked, and kept where a person sees it."""
+    commit = claim.record.commit
+    facts = claim.record.facts or facts_from(commit, None)
+    judged = claim.record.triage or triage(commit, facts, services.rules, services.repository(commit.repository))
+    now = datetime.now(UTC)
+    language = services.settings.language_of(commit.repository)
+    analysis = rulebook_analysis(commit, facts, judged, language, origin="degraded")
+    failure = Failure(stage=claim.stage, reason=reason[:500], attempts=claim.attempts + 1, failed_at=now)
+    record = claim.record.model_copy(
+        update={"facts": facts, "triage": judged, "analysis": analysis, "failure": failure, "finished_at": now}
+    )
+    services.ledger.finish(claim, record)
+    log.error("given_up", commit=claim.id, stage=claim.stage, reason=reason)

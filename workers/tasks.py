@@ -1,0 +1,58 @@
+"""The whole pipeline on one screen: fetch ▸ triage ▸ analyse, the sweep behind it, and the close of each day.
+
+A push is recorded by the webhook, which queues `fetch` for each new commit. Messages carry ids only; what is to be done
+stands in the ledger, so a task without work there does nothing, and work without a task is found by the sweep.
+"""
+
+from __future__ import annotations
+
+from core.ledger import SUSPECT_QUEUE, Stage
+from workers import days
+from workers.app import app, messages, wake
+from workers.celeryconfig import SUSPECT_LIMIT_SECONDS
+from workers.services import current
+from workers.stages import analyse_commit, fetch_commit, give_up, run
+
+STAGES = {Stage.FETCH: fetch_commit, Stage.ANALYSE: analyse_commit}
+
+
+@app.task(name="daybook.fetch")
+def fetch(commit_id: str) -> None:
+    """Read a commit's diff, find its facts, judge its tier. Next: `analyse`."""
+    if claim := current().ledger.claim(commit_id, Stage.FETCH):
+        run(current(), claim, fetch_commit)
+
+
+@app.task(name="daybook.analyse")
+def analyse(commit_id: str) -> None:
+    """Write a commit's analysis. Next: its day's report, at `close_days`."""
+    if claim := current().ledger.claim(commit_id, Stage.ANALYSE):
+        run(current(), claim, analyse_commit)
+
+
+@app.task(name="daybook.suspect", time_limit=SUSPECT_LIMIT_SECONDS)
+def suspect() -> None:
+    """Work alone, in a child process, on a commit whose worker died with it. Next: the next suspect."""
+    if claim := current().ledger.claim_suspect():
+        run(current(), claim, STAGES[claim.stage])
+        current().ledger.enqueue(SUSPECT_QUEUE, [wake("suspect")])
+
+
+@app.task(name="daybook.sweep")
+def sweep() -> None:
+    """Queue again whatever is due and not done, and give up what keeps killing its worker."""
+    swept = current().ledger.sweep()
+    for stage in Stage:
+        current().ledger.enqueue(stage, messages(stage, [commit_id for commit_id, at in swept.due if at is stage]))
+    for claim in swept.poison:
+        give_up(
+            current(), claim, f"its worker died {claim.attempts} times in the {claim.stage} stage, working on it alone"
+        )
+    if swept.suspects_wait:
+        current().ledger.enqueue(SUSPECT_QUEUE, [wake("suspect")])
+
+
+@app.task(name="daybook.close_days")
+def close_days() -> None:
+    """Assemble the report of each day that is over, and again when a late commit is done."""
+    days.close_due_days(current())

@@ -1,0 +1,285 @@
+"""Commit + facts → Triage (tier, score, reasons); pure.
+
+The diff's facts decide, the meaning of the message's words adjusts, the style of the title (prefixes, brackets) plays
+no part. Every contribution to the score carries its reason, so the page can say why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from core.models import Commit, Facts, FileRole, PublicChange, Reason, Tier, Triage
+from core.settings import RepositorySettings
+from workers.change_type import change_type
+from workers.facts import UNCOUNTED_ROLES, is_ignored
+from workers.fileroles import role_of_path
+from workers.message import Message, one_line, read_message
+from workers.reach import narrowing
+from workers.rules import ChangeWeight, TriageRules, load_rules
+
+__all__ = ["TriageRules", "load_rules", "triage"]
+
+REASONS_LIMIT = 4
+_SUBJECT_LIMIT = 60
+
+_PRODUCT = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
+_DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
+_NATURE = ("cosmetic", "version_bump", "logging")
+_CODE_MARKS = ("security", "rejects", "status_code", "removed_module", "release_pipeline", "removed_release")
+_ADVISORY = re.compile(r"\b(?:CVE-\d{4}-\d{3,7}|GHSA(?:-\w{4}){3})\b")
+_FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@)\s?v?[\d.]+")
+
+
+class Part(NamedTuple):
+    """One contribution to the score and why."""
+
+    weight: float
+    reason: Reason
+
+
+def triage(commit: Commit, facts: Facts, rules: TriageRules, repository: RepositorySettings) -> Triage:
+    """How much a commit matters to who uses or builds on the repository, by the rules alone.
+
+    `facts` may come from the message alone; then the words decide and the tier is never low for want of files.
+    """
+    facts = _without_ignored(facts, repository.ignore_paths)
+    message = read_message(commit.message)
+    if settled := _settled(commit, facts, message, rules, repository):
+        return _judged(Tier.LOW, 0.0, [settled], facts, message)
+    parts = list(_parts(facts, message, rules))
+    parts += _narrowing_parts(sum(part.weight for part in parts), facts, message, rules)
+    score = round(sum(part.weight for part in parts), 2)
+    tier = _tier(score, rules)
+    if watched := _watched(facts, repository):
+        return _judged(Tier.HIGH, max(score, rules.thresholds.high), [watched, *_weighty(parts)], facts, message)
+    return _judged(tier, score, _weighty(parts), facts, message)
+
+
+def _judged(tier: Tier, score: float, reasons: list[Reason], facts: Facts, message: Message) -> Triage:
+    kept = tuple(dict.fromkeys(reasons))[:REASONS_LIMIT] or (Reason(code="limited_scope"),)
+    return Triage(tier=tier, type=change_type(facts, message, tier), score=score, reasons=kept)
+
+
+def _tier(score: float, rules: TriageRules) -> Tier:
+    if score >= rules.thresholds.high:
+        return Tier.HIGH
+    return Tier.MEDIUM if score >= rules.thresholds.medium else Tier.LOW
+
+
+def _weighty(parts: list[Part]) -> list[Reason]:
+    """The reasons that carried the score, weightiest first; what lowered it follows."""
+    raised = sorted((part for part in parts if part.weight > 0.25), key=lambda part: -part.weight)
+    lowered = sorted((part for part in parts if part.weight < -0.25), key=lambda part: part.weight)
+    named = [part.reason for part in raised if not part.reason.code.startswith("base_")]
+    base = [part.reason for part in raised if part.reason.code.startswith("base_")]
+    low = [part.reason for part in lowered]
+    return [*named, *low] or base or [part.reason for part in parts[:1]]
+
+
+def _without_ignored(facts: Facts, patterns: tuple[str, ...]) -> Facts:
+    if not patterns:
+        return facts
+    return facts.model_copy(
+        update={
+            "changes": tuple(change for change in facts.changes if not is_ignored(change.path, patterns)),
+            "paths": tuple(path for path in facts.paths if not is_ignored(path, patterns)),
+        }
+    )
+
+
+def _settled(
+    commit: Commit, facts: Facts, message: Message, rules: TriageRules, repository: RepositorySettings
+) -> Reason | None:
+    """What is low without weighing."""
+    if facts.merge:
+        return Reason(code="merge")
+    if facts.files and (not facts.roles or (repository.ignore_paths and not facts.paths)):
+        return Reason(code="ignored_paths")
+    if _by_low_author(commit, repository) and not _security_fact(facts, message):
+        return Reason(code="low_author", subject=_subject(commit.login or commit.author))
+    if not facts.files and not facts.incomplete:
+        return Reason(code="empty")
+    nature = next((mark for mark in _NATURE if mark in facts.marks), None)
+    if (
+        nature
+        and facts.files < rules.size.sweeping_files
+        and not set(facts.marks) & {"release_pipeline", "removed_release"}
+    ):
+        return Reason(code=nature)
+    return None
+
+
+def _by_low_author(commit: Commit, repository: RepositorySettings) -> bool:
+    names = [name for name in (commit.login, commit.author) if name]
+    return any(fnmatchcase(name.lower(), pattern.lower()) for name in names for pattern in repository.low_authors)
+
+
+def _security_fact(facts: Facts, message: Message) -> bool:
+    """A robot's changelog says "security" often; an advisory, a title or the code itself is meant here."""
+    told = "security" in message.title_marks or bool(_ADVISORY.search(f"{message.title}\n{message.prose}"))
+    return told or ("security" in facts.marks and "security" not in message.body_marks)
+
+
+def _watched(facts: Facts, repository: RepositorySettings) -> Reason | None:
+    watch = repository.watch
+    for path in facts.paths:
+        if is_ignored(path, watch.paths):
+            return Reason(code="watched", subject=_subject(path))
+    names = {
+        *facts.symbols,
+        *(change.name for change in facts.changes),
+        *(change.before or "" for change in facts.changes),
+    }
+    bare = names | {name.rpartition(".")[2] for name in names} | {name.partition("(")[0] for name in names}
+    for pattern in (*watch.symbols, *watch.flags):
+        if hit := next((name for name in sorted(bare) if name and fnmatchcase(name, pattern)), None):
+            return Reason(code="watched", subject=_subject(hit))
+    return None
+
+
+def _parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[Part]:
+    product = _touches_product(facts)
+    yield _base(facts, rules)
+    yield from _mark_parts(facts, message, rules, product=product)
+    if facts.breaking:
+        yield Part(rules.marks["incompatible"].title, Reason(code="says_breaking"))
+    if product:
+        yield from _change_parts(facts, rules)
+        yield from _size_parts(facts, message, rules)
+
+
+def _narrowing_parts(score: float, facts: Facts, message: Message, rules: TriageRules) -> list[Part]:
+    """A change of limited scope is medium: reach takes a commit down to that, never below."""
+    parts, room = list[Part](), score - rules.thresholds.medium
+    for weight, code, subject in narrowing(facts, message, rules.narrow) if _touches_product(facts) else ():
+        weight = max(weight, -room) if room > 0 else 0.0
+        room += weight
+        parts.append(Part(weight, Reason(code=code, subject=_subject(subject))))
+    return parts
+
+
+def _touches_product(facts: Facts) -> bool:
+    """Without a diff nothing speaks against it."""
+    return not facts.files or any(role not in UNCOUNTED_ROLES and role is not FileRole.BINARY for role in facts.roles)
+
+
+def _base(facts: Facts, rules: TriageRules) -> Part:
+    if "cosmetic" in facts.marks:
+        return Part(rules.base.nature, Reason(code="cosmetic"))
+    if not facts.files or any(role in _PRODUCT for role in facts.roles):
+        area = next((area for area in facts.areas if area != "."), None)
+        reason = Reason(code="base_product", subject=_subject(area)) if area else Reason(code="base_code")
+        return Part(rules.base.product, reason)
+    if any(role in _DELIVERY for role in facts.roles):
+        return Part(rules.base.delivery, Reason(code="base_delivery"))
+    return Part(rules.base.other, Reason(code=_only_role(facts)))
+
+
+def _only_role(facts: Facts) -> str:
+    """Which of the roles that never reach a user this commit is made of."""
+    for role in (FileRole.TEST, FileRole.CI, FileRole.DOCS, FileRole.EXAMPLE, FileRole.VENDORED):
+        if all(found in {role, FileRole.DOCS, FileRole.BINARY} for found in facts.roles) and role in facts.roles:
+            return f"only_{role.value}"
+    return "only_supporting"
+
+
+def _mark_parts(facts: Facts, message: Message, rules: TriageRules, *, product: bool) -> Iterator[Part]:
+    """Words weigh only where the product changed: a test may well speak of a crash."""
+    said = {*message.title_marks, *message.body_marks}
+    body = rules.body.feature_factor if _is_new(facts, message) else 1.0
+    for mark, weight in rules.marks.items():
+        total = 0.0
+        if product and mark in message.title_marks:
+            total += weight.title
+        elif product and mark in message.body_marks:
+            total += weight.body * body
+        elif mark in _CODE_MARKS and mark in facts.marks and mark not in said:
+            total += weight.code
+        if total:
+            yield Part(total, Reason(code=mark))
+
+
+def _change_parts(facts: Facts, rules: TriageRules) -> Iterator[Part]:
+    """One part for each kind of public change, named by its first."""
+    groups: dict[str, list[PublicChange]] = {}
+    for change in facts.changes:
+        groups.setdefault(_change_code(change), []).append(change)
+    for code, changes in groups.items():
+        weight = rules.changes.get(code)
+        if weight:
+            yield Part(_grouped(weight, changes), Reason(code=code, subject=_subject(_named(changes[0]))))
+
+
+def _grouped(weight: ChangeWeight, changes: list[PublicChange]) -> float:
+    outer = any(_is_outer(change) for change in changes)
+    first = weight.outer if outer else weight.inner
+    cap = weight.cap if outer else weight.cap - (weight.outer - weight.inner)
+    return min(first + weight.more * (len(changes) - 1), cap)
+
+
+def _is_outer(change: PublicChange) -> bool:
+    """A C++ header declares the internal along with the public; its classes and functions are not taken for granted."""
+    header = change.kind in {"class", "function"} and change.path.endswith((".h", ".hpp", ".hh", ".hxx"))
+    return role_of_path(change.path) is FileRole.INTERFACE and not header
+
+
+def _change_code(change: PublicChange) -> str:
+    if change.kind == "dependency":
+        return _dependency_code(change)
+    if change.kind == "parameter" and change.action == "added" and change.after is None:
+        return "required_parameter"
+    return f"{change.action}_{change.kind}"
+
+
+def _dependency_code(change: PublicChange) -> str:
+    if change.name.startswith("python") and (change.action == "removed" or change.name == "python"):
+        return "platform_dropped"
+    if role_of_path(change.path) is FileRole.BUILD:
+        return "image_changed"
+    if change.action == "added":
+        return "dependency_added"
+    if change.action == "removed":
+        return "dependency_removed"
+    moved = _FLOOR.findall(change.before or "") != _FLOOR.findall(change.after or "")
+    return "dependency_floor" if moved else "dependency_cap"
+
+
+def _named(change: PublicChange) -> str:
+    if change.action == "renamed" and change.before and change.after:
+        return f"{change.before} → {change.after}"
+    return change.name
+
+
+def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[Part]:
+    size, lines = rules.size, facts.code_lines
+    if "cosmetic" in facts.marks:
+        if facts.files >= size.sweeping_files:
+            yield Part(size.sweeping, Reason(code="sweeping", subject=str(facts.files)))
+        return
+    if _is_new(facts, message) and (weight := sum(extra for bound, extra in size.feature if lines >= bound)):
+        yield Part(weight, Reason(code="large_feature", subject=str(lines)))
+    if weight := sum(extra for bound, extra in size.change if lines >= bound):
+        yield Part(weight, Reason(code="large_change", subject=str(lines)))
+    if lines and message.meaning in {"refactor", "remove", "perf", "log", "bump"} and _is_tidy(facts, message, rules):
+        yield Part(size.tidy, Reason(code="small_internal"))
+    if not any(role in _PRODUCT for role in facts.roles) and 0 < lines < size.tiny_build_below and not facts.changes:
+        yield Part(size.tiny_build, Reason(code="small_build"))
+
+
+def _is_new(facts: Facts, message: Message) -> bool:
+    """Whether something is brought in, by what the title's words say, or by the diff where they say nothing."""
+    grown = facts.code_lines >= 200 and facts.additions > 3 * facts.deletions
+    return message.meaning == "feature" or (message.meaning is None and grown)
+
+
+def _is_tidy(facts: Facts, message: Message, rules: TriageRules) -> bool:
+    public = any(change.action != "added" for change in facts.changes)
+    plain = not public and not set(message.title_marks) - {"performance"}
+    return plain and facts.code_lines < rules.size.tidy_below and any(role in _PRODUCT for role in facts.roles)
+
+
+def _subject(text: str) -> str:
+    return one_line(text.replace("`", "'"), _SUBJECT_LIMIT)
