@@ -30,6 +30,7 @@ from cli.supervisor import Supervisor
 from cli.up import READY_SECONDS, await_ready
 from core.errors import DaybookError
 from core.ledger import Ledger
+from core.models import Tier
 from core.redis_server import RedisServer
 from core.settings import Settings, load_settings
 from workers.app import wake
@@ -84,9 +85,9 @@ def demo(repo: Path | None, day: date | None, last: int | None, name: str | None
         console.print(f"Daybook is up after {time.monotonic() - started:.1f} s: {running.base}", highlight=False)
         _replayed(running, clone, day, last or (None if day else 20), console)
         reports = _written(running)
-        for report in reports:
-            _shown(running, report, out, kept=keep)
-        click.echo(f"{sum(len(report.entries) for report in reports)} commits in {time.monotonic() - started:.1f} s")
+        _told(running, reports, out, kept=keep)
+        commits = sum(len(report.entries) for report in reports)
+        click.echo(f"{commits} commits, {len(reports)} reports, {time.monotonic() - started:.1f} s")
         if keep:
             click.echo("The site stays up until Ctrl-C.")
             running.supervisor.tend(lambda: False)
@@ -203,17 +204,19 @@ def _written(running: Demo) -> list[DailyReport]:
     return [write_day(services, repository, day) for repository, day in sorted(days)]
 
 
-def _shown(running: Demo, report: DailyReport, out: Path, *, kept: bool) -> None:
-    """Read the page back from the site, as a reader would, and say where everything lies."""
-    url = f"{running.base}/{report.repository}/{report.day}"
-    answer = httpx2.get(url, timeout=30, trust_env=False)
-    if answer.status_code != 200:
-        raise DaybookError(f"the site answered {answer.status_code} for {url}")
-    place = out / str(report.day.year) / report.repository
-    click.echo(f"{report.repository} {report.day}: {len(report.entries)} commits")
-    click.echo(f"  Markdown  {place / f'{report.day}.md'}")
-    click.echo(f"  HTML      {place / f'{report.day}.html'}")
-    click.echo(f"  page      {url}" + ("" if kept else "  (up while it ran; --keep leaves it up)"))
+def _told(running: Demo, reports: Sequence[DailyReport], out: Path, *, kept: bool) -> None:
+    """Read each page back from the site, as a reader would, and say where everything lies, the newest day last."""
+    for report in sorted(reports, key=lambda report: report.day):
+        url = f"{running.base}/{report.repository}/{report.day}"
+        answer = httpx2.get(url, timeout=30, trust_env=False)
+        if answer.status_code != 200:
+            raise DaybookError(f"the site answered {answer.status_code} for {url}")
+        place = out / str(report.day.year) / report.repository
+        tiers = ", ".join(f"{len(report.group(tier))} {tier}" for tier in Tier)
+        click.echo(f"{report.repository} {report.day}: {tiers}")
+        click.echo(f"  Markdown  {place / f'{report.day}.md'}")
+        click.echo(f"  HTML      {place / f'{report.day}.html'}")
+        click.echo(f"  page      {url}" + ("" if kept else "  (--keep leaves the site running)"))
 
 
 def _toml(text: str) -> str:

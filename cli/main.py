@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 
 import click
+import structlog
 
 from core.errors import DaybookError
 
@@ -55,6 +57,8 @@ def daybook(*, debug: bool) -> None:
 
 def main() -> None:
     """Entry point of the `daybook` script."""
+    # A command says its own; events are for the processes, which set their log up themselves.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     debug = "--debug" in sys.argv
     try:
         daybook([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)

@@ -1,59 +1,84 @@
-"""Who may read the pages: whoever has SITE_PASSWORD, everyone where SITE_PUBLIC says so, else only this machine."""
+"""Who may read the pages: the password, or a reader on the same machine with nothing in between; pure."""
 
 from __future__ import annotations
 
 import hmac
-from ipaddress import ip_address
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request
-
     from core.settings import Settings
-
-# What a proxy or tunnel adds: with any of them the reader is not at this machine, whatever address the proxy has.
-FORWARDING = (
-    "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-IP",
-    "X-Original-Host", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "Fly-Client-IP",
-    "X-Envoy-External-Address",
-)  # fmt: skip
 
 Verdict = Literal["open", "unauthorised", "closed"]
 
+# What proxies and tunnels add to a request; names in lower case.
+_FORWARDED = {"forwarded", "via", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "cdn-loop"}
+_FORWARDED_STARTS = (
+    "x-forwarded",
+    "x-original",
+    "x-envoy-",
+    "cf-",
+    "fly-",
+    "tailscale-",
+    "ngrok-",
+    "x-arr-",
+    "x-azure-",
+)
 
-def verdict(request: Request, settings: Settings) -> Verdict:
-    """Whether a request may read: `unauthorised` asks for the password, `closed` means that none is set."""
-    if settings.site_public or _is_at_this_machine(request, settings):
+
+@dataclass(frozen=True)
+class Visit:
+    """What is known of a request: who connects, over which protocol, with which headers and password."""
+
+    remote: str | None
+    protocol: str
+    headers: Mapping[str, str]
+    password: str | None
+
+
+def judge(visit: Visit, settings: Settings) -> Verdict:
+    """Whether the pages are open to this request.
+
+    A password that is set is always asked for, on this machine too: a proxy that adds no header looks like a local
+    reader. Without one, only a local reader is let in.
+    """
+    if settings.site_public:
         return "open"
     if settings.site_password is None:
-        return "closed"
-    given = request.authorization
-    password = given.password if given is not None and given.type == "basic" else None
-    wanted = settings.site_password.get_secret_value().encode()
-    return "open" if hmac.compare_digest((password or "").encode(), wanted) and password else "unauthorised"
+        return "open" if _is_local(visit, settings) else "closed"
+    given = (visit.password or "").encode("utf-8", "surrogatepass")
+    expected = settings.site_password.get_secret_value().encode()
+    return "open" if hmac.compare_digest(given, expected) and expected else "unauthorised"
 
 
-def _is_at_this_machine(request: Request, settings: Settings) -> bool:
+def _is_local(visit: Visit, settings: Settings) -> bool:
+    hosts = (settings.daybook_host, _host_name(visit.headers), visit.remote or "")
     return (
-        _is_loopback(settings.daybook_host)
-        and _is_loopback(_host(request.headers.get("Host", "")))
-        and not any(name in request.headers for name in FORWARDING)
-        and not any(name.lower().startswith("x-forwarded-") for name in request.headers.keys())  # noqa: SIM118
+        all(map(_is_loopback, hosts))
+        and not any(map(_is_forwarding, visit.headers))
+        # nginx adds no header of its own, but speaks HTTP/1.0 to what is behind it; no browser does.
+        and visit.protocol not in {"HTTP/1.0", "HTTP/1"}  # granian names it by the latter
     )
 
 
-def _host(header: str) -> str:
+def _host_name(headers: Mapping[str, str]) -> str:
+    """The name in the Host header, without port and brackets; empty when there is none or it is malformed."""
     try:
-        return urlsplit(f"//{header}").hostname or ""
+        return urlsplit(f"//{headers.get('Host', '')}").hostname or ""
     except ValueError:
         return ""
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
     try:
-        return ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_forwarding(header: str) -> bool:
+    name = header.lower()
+    return name in _FORWARDED or name.startswith(_FORWARDED_STARTS)

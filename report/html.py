@@ -50,17 +50,22 @@ class Shelf:
     earlier: tuple[date, ...] = ()
 
 
-def html_page(reports: Sequence[DailyReport], *, navigation: Sequence[Link] = ()) -> str:
-    """The page of one or several repositories of one day; `navigation` is for a page that is served by the site.
+def html_page(
+    reports: Sequence[DailyReport], *, navigation: Sequence[Link] = (), language: Language | None = None
+) -> str:
+    """The page of one or several repositories of one day; each repository speaks its own language.
 
+    `navigation` is for a page that is served by the site, `language` for what surrounds the repositories (the first
+    one's when it is not given).
     Raises ValueError when there is no report or they are of different days.
     """
     if len({report.day for report in reports}) != 1:
         raise ValueError("the reports of one day make a page")
-    heading = labels(reports[0].language).word("title", day=reports[0].day)
+    language = language or reports[0].language
+    heading = labels(language).word("title", day=reports[0].day)
     title = " · ".join([heading, *(report.repository for report in reports[:3])])
     sections = [(report, labels(report.language)) for report in reports]
-    return _page("report.html", reports[0].language, title, navigation, heading=heading, sections=sections)
+    return _page("report.html", language, title, navigation, heading=heading, sections=sections)
 
 
 def commit_page(report: DailyReport, *, navigation: Sequence[Link] = ()) -> str:

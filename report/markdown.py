@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.models import Tier
+from core.models import Language, Tier
 from report import wording
 from report.daily import DailyReport, Entry, anchor
 from report.labels import Labels, labels
@@ -29,14 +29,16 @@ _FIELD_MARKS = {
 _NOBODY = "—"
 
 
-def markdown(reports: Sequence[DailyReport]) -> str:
+def markdown(reports: Sequence[DailyReport], *, language: Language | None = None) -> str:
     """The page of one or several repositories of one day; each repository speaks its own language.
+
+    `language` is that of the page's title (the first repository's when it is not given).
 
     Raises ValueError when there is no report or they are of different days.
     """
     if len({report.day for report in reports}) != 1:
         raise ValueError("the reports of one day make a page")
-    title = labels(reports[0].language).word("title", day=reports[0].day)
+    title = labels(language or reports[0].language).word("title", day=reports[0].day)
     blocks = [f"# {title}"]
     for report in reports:
         blocks.extend(_repository(report, labels(report.language)))
@@ -85,14 +87,15 @@ def _commit_table(report: DailyReport, words: Labels) -> str:
 def _stats(report: DailyReport, words: Labels) -> str:
     counts = [words.word("commits", n=len(report.entries))]
     if report.entries:
-        counts += [
-            words.word("tier_count", mark=TIER_MARKS[tier], tier=wording.tier_name(tier, words), n=len(report.group(tier)))
-            for tier in Tier
-        ]
+        counts += [_tier_count(tier, len(report.group(tier)), words) for tier in Tier]
     paragraphs = [" | ".join(counts), *map(markdown_text, wording.source_notes(report, words))]
     if report.entries:  # `0/0` would read as full coverage
         paragraphs.insert(1, wording.coverage(report, words))
     return "\n>\n".join(f"> {paragraph}" for paragraph in paragraphs)
+
+
+def _tier_count(tier: Tier, count: int, words: Labels) -> str:
+    return words.word("tier_count", mark=TIER_MARKS[tier], tier=wording.tier_name(tier, words), n=count)
 
 
 def _contents(report: DailyReport, words: Labels) -> str:

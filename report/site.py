@@ -1,17 +1,19 @@
-"""The pages, served from the ledger: the archive, a day's report, one commit."""
+"""The Flask blueprint that serves the archive, the reports and single commits."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from typing import TYPE_CHECKING, Protocol
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import redis
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, request
+from redis import RedisError
+from werkzeug.exceptions import NotFound
 
-from core.models import Language
-from report.access import verdict
-from report.daily import DailyReport, assemble
+from core.models import SHA_PATTERN, CommitRecord, Language
+from core.settings import Settings
+from report.access import Visit, judge
+from report.daily import DailyReport, anchor, assemble
 from report.html import (
     Day,
     Link,
@@ -30,174 +32,190 @@ from report.markdown import markdown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.models import CommitRecord
-    from core.settings import Settings
+DAYS_TOGETHER = 7  # links of the archive to the pages of all repositories
+DAYS_WITH_NUMBERS = 30  # per repository in the archive; each costs the reading of its report
 
-DAYS_WITH_NUMBERS = 30  # of each repository on the archive; the earlier ones are links alone
-STATUS = {"not_found": 404, "unauthorised": 401, "closed": 403, "unavailable": 503}
+_DAY_FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(\.md|\.json)?", re.ASCII)
+
+Form = Literal["html", "md", "json"]
 
 
 class Archive(Protocol):
-    """What the site reads; core/ledger.py has it."""
+    """What the site reads from; `core.ledger.Ledger` is one."""
 
     def repositories(self) -> list[str]:
-        """Every repository that is known, by name."""
+        """Every repository something was received of."""
 
     def report_days(self, repository: str) -> list[date]:
         """The days that have a report, newest first."""
 
     def report(self, repository: str, day: date) -> bytes | None:
-        """A day's report as written by `report_json`."""
+        """A report as `report_json` wrote it."""
 
     def record(self, repository: str, sha: str) -> CommitRecord | None:
         """What is known of a commit."""
 
 
-def create_site(archive: Archive, settings: Settings) -> Blueprint:
-    """The routes of the pages, behind the access rule; no I/O."""
-    blueprint = Blueprint("site", __name__)
-    site = _Site(archive, settings)
+def create_site(ledger: Archive, settings: Settings) -> Blueprint:
+    """The pages over what the ledger holds; no I/O before the first request."""
+    site = Blueprint("site", __name__)
+    pages = _Pages(ledger, settings)
 
-    @blueprint.before_request
-    def guard() -> Response | None:
-        found = verdict(request, settings)
-        return None if found == "open" else site.notice(found)
+    @site.before_request
+    def check_access() -> Response | None:
+        return _refusal(settings)
 
-    @blueprint.after_request
-    def protect(answer: Response) -> Response:
-        return _protected(answer, public=settings.site_public)
+    @site.after_request
+    def secure(response: Response) -> Response:
+        return _secured(response, settings)
 
-    @blueprint.errorhandler(redis.RedisError)
-    def unavailable(_error: redis.RedisError) -> Response:
-        return site.notice("unavailable")
+    @site.errorhandler(NotFound)
+    def not_found(_: NotFound) -> Response:
+        return Response(notice_page("not_found", settings.report_language), 404)
 
-    blueprint.add_url_rule("/", view_func=site.archive_page, endpoint="archive")
-    blueprint.add_url_rule("/<day>", view_func=site.day_page, endpoint="day")
-    blueprint.add_url_rule("/<owner>/<name>/<day>", view_func=site.report_page, endpoint="report")
-    blueprint.add_url_rule("/<owner>/<name>/commit/<sha>", view_func=site.commit_page, endpoint="commit")
-    return blueprint
+    @site.errorhandler(RedisError)
+    def unavailable(_: RedisError) -> Response:
+        return Response(notice_page("unavailable", settings.report_language), 503)
+
+    site.add_url_rule("/", "archive", pages.archive)
+    site.add_url_rule("/<file>", "day", pages.day)
+    site.add_url_rule("/<owner>/<name>/<file>", "report", pages.report)
+    site.add_url_rule("/<owner>/<name>/commit/<sha>", "commit", pages.commit)
+    return site
 
 
-class _Site:
-    """The views; each answers with a page, or with the notice that there is none."""
+class _Pages:
+    """One method per route."""
 
-    def __init__(self, archive: Archive, settings: Settings) -> None:
-        self._archive = archive
-        self._settings = settings
+    def __init__(self, ledger: Archive, settings: Settings) -> None:
+        self.ledger = ledger
+        self.settings = settings
 
-    @property
-    def language(self) -> Language:
-        return self._settings.report_language
+    def archive(self) -> Response:
+        shelves = [self._shelf(repository) for repository in sorted(self.ledger.repositories(), key=str.lower)]
+        days = sorted({day.day for shelf in shelves for day in shelf.days}, reverse=True)[:DAYS_TOGETHER]
+        return Response(archive_page(shelves, days, self.settings.report_language))
 
-    def archive_page(self) -> Response:
-        """`/`: every repository with its days."""
-        shelves = [self._shelf(repository) for repository in self._archive.repositories()]
-        days = sorted({day.day for shelf in shelves for day in shelf.days}, reverse=True)
-        return _html(archive_page(shelves, days, self.language))
+    def day(self, file: str) -> Response:
+        day, form = _day_and_form(file)
+        names = sorted(self.ledger.repositories(), key=str.lower)
+        reports = [report for name in names if (report := self._kept(name, day))]
+        if not reports:
+            abort(404)
+        return _view(reports, form, [self._home(), *_forms(f"/{day}")], self.settings.report_language)
 
-    def day_page(self, day: str) -> Response:
-        """`/YYYY-MM-DD`: one day of all repositories."""
-        wanted, form = _day_and_form(day)
-        if wanted is None:
-            return self.notice("not_found")
-        found = [self._report(repository, wanted) for repository in self._archive.repositories()]
-        return self._page([report for report in found if report], form)
+    def report(self, owner: str, name: str, file: str) -> Response:
+        day, form = _day_and_form(file)
+        repository = self._known(owner, name)
+        report = self._kept(repository, day)
+        if report is None:
+            abort(404)
+        navigation = self._around(repository, day) if form == "html" else []
+        return _view([report], form, navigation, report.language)
 
-    def report_page(self, owner: str, name: str, day: str) -> Response:
-        """`/OWNER/REPO/YYYY-MM-DD`: one report, as page, Markdown or JSON."""
-        wanted, form = _day_and_form(day)
-        repository = self._known(f"{owner}/{name}")
-        report = self._report(repository, wanted) if repository and wanted else None
-        return self._page([report] if report else [], form)
-
-    def commit_page(self, owner: str, name: str, sha: str) -> Response:
-        """`/OWNER/REPO/commit/SHA`: one commit, whether or not its day is closed."""
-        repository = self._known(f"{owner}/{name}")
-        record = self._archive.record(repository, sha) if repository else None
-        if not repository or not record:
-            return self.notice("not_found")
-        day = record.commit.landed_at.astimezone(ZoneInfo(self._settings.report_timezone)).date()
+    def commit(self, owner: str, name: str, sha: str) -> Response:
+        repository = self._known(owner, name)
+        if not re.fullmatch(SHA_PATTERN, sha):
+            abort(404)
+        record = self.ledger.record(repository, sha)
+        if record is None:
+            abort(404)
+        settings = self.settings
+        day = record.commit.landed_at.astimezone(settings.zone).date()
         report = assemble(
             [record],
-            repository=repository,
+            repository=record.commit.repository,
             day=day,
-            timezone=self._settings.report_timezone,
-            language=self._settings.language_of(repository),
+            timezone=settings.report_timezone,
+            language=settings.language_of(repository),
             revision=1,
-            web_url=self._settings.web_url(repository),
+            web_url=settings.web_url(repository),
         )
-        links = [self._home(), Link(f"/{repository}/{day}", f"{repository} {day}")]
-        return _html(commit_page(report, navigation=links))
+        navigation = [self._home(repository)]
+        if day in self.ledger.report_days(repository):
+            words = labels(report.language)
+            target = f"/{repository}/{day}#{report.anchor(report.entries[0])}"
+            navigation.append(Link(target, words.word("day_report", day=day)))
+        return Response(commit_page(report, navigation=navigation))
 
-    def notice(self, kind: str) -> Response:
-        """The page that says why there is no page."""
-        answer = _html(notice_page(kind, self.language), STATUS[kind])
-        if kind == "unauthorised":
-            answer.headers["WWW-Authenticate"] = 'Basic realm="Daybook", charset="UTF-8"'
-        return answer
+    def _known(self, owner: str, name: str) -> str:
+        """The repository as the ledger spells it; an address may use any case, as on GitHub."""
+        wanted = f"{owner}/{name}".lower()
+        return next((known for known in self.ledger.repositories() if known.lower() == wanted), "") or abort(404)
+
+    def _kept(self, repository: str, day: date) -> DailyReport | None:
+        raw = self.ledger.report(repository, day)
+        return report_from_json(raw) if raw else None
 
     def _shelf(self, repository: str) -> Shelf:
-        days = self._archive.report_days(repository)
-        reports = [self._report(repository, day) for day in days[:DAYS_WITH_NUMBERS]]
-        lines = [Day(report.day, tier_numbers(report.tiers), report.coverage) for report in reports if report]
-        return Shelf(repository, tuple(lines), tuple(days[DAYS_WITH_NUMBERS:]))
+        days = self.ledger.report_days(repository)
+        reports = (self._kept(repository, day) for day in days[:DAYS_WITH_NUMBERS])
+        shown = tuple(Day(report.day, tier_numbers(report.tiers), report.coverage) for report in reports if report)
+        return Shelf(repository, shown, tuple(days[DAYS_WITH_NUMBERS:]))
 
-    def _known(self, name: str) -> str | None:
-        """The repository as GitHub spells it; its names do not differ by case alone."""
-        return next((known for known in self._archive.repositories() if known.lower() == name.lower()), None)
+    def _home(self, repository: str = "") -> Link:
+        target = f"/#{anchor('repository', repository)}" if repository else "/"
+        return Link(target, labels(self.settings.report_language).word("archive"), "up")
 
-    def _report(self, repository: str, day: date) -> DailyReport | None:
-        document = self._archive.report(repository, day)
-        return report_from_json(document) if document else None
-
-    def _page(self, reports: Sequence[DailyReport], form: str) -> Response:
-        if not reports:
-            return self.notice("not_found")
-        if form == "md":
-            return Response(markdown(reports), mimetype="text/markdown")
-        if form == "json":
-            return Response(report_json(reports), mimetype="application/json")
-        return _html(html_page(reports, navigation=self._navigation(reports)))
-
-    def _navigation(self, reports: Sequence[DailyReport]) -> list[Link]:
-        """Back to the archive, to the neighbouring days of a repository, and to the page's other forms."""
-        day = reports[0].day
-        if len(reports) > 1:
-            return [self._home(), *(Link(f"/{day}.{form}", form) for form in ("md", "json"))]
-        repository = reports[0].repository
-        days = self._archive.report_days(repository)
-        before = [Link(f"/{repository}/{found}", f"← {found}", "prev") for found in days if found < day][:1]
-        after = [Link(f"/{repository}/{found}", f"{found} →", "next") for found in days if found > day][-1:]
-        forms = [Link(f"/{repository}/{day}.{form}", form) for form in ("md", "json")]
-        return [self._home(), *before, *after, *forms]
-
-    def _home(self) -> Link:
-        return Link("/", labels(self.language).word("archive"))
+    def _around(self, repository: str, day: date) -> list[Link]:
+        """The archive, the neighbouring days, the same day elsewhere, and the other forms of a page."""
+        words = labels(self.settings.language_of(repository))
+        days = self.ledger.report_days(repository)
+        links = [self._home(repository)]
+        if earlier := max((other for other in days if other < day), default=None):
+            links.append(Link(f"/{repository}/{earlier}", f"← {words.word('previous_day')} {earlier}", "prev"))
+        if later := min((other for other in days if other > day), default=None):
+            links.append(Link(f"/{repository}/{later}", f"{words.word('next_day')} {later} →", "next"))
+        if len(self.ledger.repositories()) > 1:
+            links.append(Link(f"/{day}", words.word("all_repositories")))
+        return [*links, *_forms(f"/{repository}/{day}")]
 
 
-def _day_and_form(text: str) -> tuple[date | None, str]:
-    """`2026-02-17`, `2026-02-17.md` or `.json`; None for anything else."""
-    stem, _, form = text.partition(".")
-    if form not in ("", "md", "json") or text.endswith("."):
-        return None, form
+def _day_and_form(file: str) -> tuple[date, Form]:
+    """The day and form of `2026-02-17`, `2026-02-17.md` or `2026-02-17.json`; anything else is no page."""
+    match = _DAY_FILE.fullmatch(file)
+    forms: dict[str | None, Form] = {None: "html", ".md": "md", ".json": "json"}
     try:
-        day = date.fromisoformat(stem)
-    except ValueError:
-        return None, form
-    return (day if day.isoformat() == stem else None), form  # "2026-W08-2" is a date too, and not an address of ours
+        return (date.fromisoformat(match[1]), forms[match[2]]) if match else abort(404)
+    except ValueError:  # the 30th of February
+        abort(404)
 
 
-def _html(page: str, status: int = 200) -> Response:
-    return Response(page, status, mimetype="text/html")
+def _forms(address: str) -> list[Link]:
+    return [Link(f"{address}.md", "Markdown", "alternate"), Link(f"{address}.json", "JSON", "alternate")]
 
 
-def _protected(answer: Response, *, public: bool) -> Response:
-    """The headers that keep a page inert and out of other people's frames and caches."""
-    answer.headers["Content-Security-Policy"] = content_security_policy() + "; frame-ancestors 'none'"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["X-Frame-Options"] = "DENY"
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    answer.headers["Cache-Control"] = "public, max-age=60" if public else "no-store"
-    return answer
+def _view(reports: Sequence[DailyReport], form: Form, navigation: Sequence[Link], language: Language) -> Response:
+    if form == "md":
+        return Response(markdown(reports, language=language), content_type="text/markdown; charset=utf-8")
+    if form == "json":
+        return Response(report_json(reports), content_type="application/json")
+    return Response(html_page(reports, navigation=navigation, language=language))
+
+
+def _refusal(settings: Settings) -> Response | None:
+    """Why this request may not read, as a page; None when it may."""
+    given = request.authorization
+    visit = Visit(
+        remote=request.remote_addr,
+        protocol=request.environ.get("SERVER_PROTOCOL", ""),
+        headers=dict(request.headers),
+        password=given.password if given and given.type == "basic" else None,
+    )
+    verdict = judge(visit, settings)
+    if verdict == "open":
+        return None
+    response = Response(notice_page(verdict, settings.report_language), 401 if verdict == "unauthorised" else 403)
+    if verdict == "unauthorised":
+        response.headers["WWW-Authenticate"] = 'Basic realm="Daybook", charset="UTF-8"'
+    return response
+
+
+def _secured(response: Response, settings: Settings) -> Response:
+    response.headers["Content-Security-Policy"] = f"{content_security_policy()}; frame-ancestors 'none'"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "no-cache" if settings.site_public else "no-store"
+    return response

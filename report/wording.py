@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from core.models import Found, Insights, Tier
-from report.prose import shorten
+from report.prose import clean, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.models import Analysis, Unseen
+    from core.models import Analysis, Reason, Unseen
     from report.daily import DailyReport, Entry
     from report.labels import Labels
 
@@ -128,12 +129,16 @@ def reasons(entry: Entry, labels: Labels) -> str:
     """Why it has its tier, in a few words."""
     if entry.triage is None:
         return labels.word("unjudged")
-    worded = (
-        # A page of long ago may hold a code that has been retired.
-        labels.reason(reason) if reason.code in labels.reasons else f"{reason.code} {reason.subject}".strip()
-        for reason in entry.triage.reasons
-    )
-    return labels.word("reason_separator").join(worded)
+    return labels.word("reason_separator").join(_reason(reason, labels) for reason in entry.triage.reasons)
+
+
+def _reason(reason: Reason, labels: Labels) -> str:
+    subject = reason.subject
+    if re.fullmatch(r"[^\s`]*[_./-][^\s`]*", subject):  # a name out of the code, not a number or a word
+        subject = f"`{subject}`"
+    if reason.code not in labels.reasons:  # a page of long ago may hold a code that has been retired
+        return f"{reason.code} {subject}".strip()
+    return labels.reason(reason.model_copy(update={"subject": subject}))
 
 
 def fields(entry: Entry, labels: Labels, tier_mark: str = "") -> list[Field]:
@@ -162,14 +167,14 @@ def _written(analysis: Analysis, entry: Entry, labels: Labels) -> list[Field]:
 
 
 def _list(key: Literal["scope", "risks", "advice"], items: Sequence[str], labels: Labels) -> Field:
-    written = tuple(item for item in items if item.strip())
+    written = tuple(item for item in items if clean(item))
     return Field(key, labels.word(key), "items", items=written or (labels.word("none"),))
 
 
 def _table(insights: Insights | None, labels: Labels) -> Field:
     nothing = labels.word("none")
     rows = tuple(
-        (labels.word(name), (getattr(insights, name).strip() if insights else "") or nothing)
+        (labels.word(name), (clean(getattr(insights, name)) if insights else "") or nothing)
         for name in Insights.model_fields
     )
     return Field("insights", labels.word("insights"), "rows", rows=rows)

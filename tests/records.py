@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from core.models import (
@@ -21,6 +22,7 @@ from core.models import (
     Unseen,
     Usage,
 )
+from report.daily import DailyReport, assemble
 
 REPOSITORY = "octocat/hello-world"
 START = datetime(2026, 2, 16, 17, 0, tzinfo=UTC)  # 01:00 on the 17th in Shanghai
@@ -57,27 +59,50 @@ def triage(tier: Tier, kind: ChangeType = ChangeType.BUGFIX, *reasons: Reason) -
     return Triage(tier=tier, type=kind, score=1.0, reasons=reasons)
 
 
+TEXTS: dict[Language, dict[str, Any]] = {
+    "zh": {
+        "summary": "修复 `parse_header` 在空输入时崩溃的问题。",
+        "scope": ("`parser/header.py`：所有读取请求头的代码",),
+        "advice": ("升级后重跑解析测试。",),
+        "risks": ("仍传 `strict=True` 的代码会抛出 `TypeError`。", "自定义解析器须自行处理空输入。"),
+        "insights": Insights(
+            architecture="解析与校验分成两层，入口仍是 `parse`。",
+            performance="每个请求少一次复制；`a | b` 形式的值不再回溯。",
+            security="拒绝超过 8 KB 的请求头。",
+            compatibility="删除参数 `strict`，调用方须改用 `mode`（见 #18100）。",
+        ),
+    },
+    "en": {
+        "summary": "Fixes a crash of `parse_header` on empty input.",
+        "scope": ("`parser/header.py`: all code that reads request headers",),
+        "advice": ("Run the parser's tests again after the upgrade.",),
+        "risks": ("Code that passes `strict=True` raises `TypeError`.", "Own parsers have to handle empty input."),
+        "insights": Insights(
+            architecture="Parsing and checking are two layers; `parse` stays the entry.",
+            performance="One copy less per request; values such as `a | b` no longer backtrack.",
+            security="Headers over 8 KB are refused.",
+            compatibility="The parameter `strict` is gone; callers use `mode` (see #18100).",
+        ),
+    },
+}
+
+
 def analysis(depth: Tier = Tier.LOW, language: Language = "zh", **changes: Any) -> Analysis:
     """An analysis with all the fields of its depth."""
+    texts = TEXTS[language]
     values: dict[str, Any] = {
         "origin": "model",
         "language": language,
         "depth": depth,
         "types": (ChangeType.BUGFIX,),
-        "summary": "修复 `parse_header` 在空输入时崩溃的问题。",
+        "summary": texts["summary"],
         "model": "claude-haiku-5-5",
         "usage": Usage(input_tokens=1200, cached_tokens=3000, output_tokens=150, cost_usd=0.000195, calls=1),
     }
     if depth is not Tier.LOW:
-        values |= {"scope": ("`parser/header.py`：所有读取请求头的代码",), "advice": ("升级后重跑解析测试。",)}
+        values |= {"scope": texts["scope"], "advice": texts["advice"]}
     if depth is Tier.HIGH:
-        values["insights"] = Insights(
-            architecture="解析与校验分成两层，入口仍是 `parse`。",
-            performance="每个请求少一次复制；`a | b` 形式的值不再回溯。",
-            security="拒绝超过 8 KB 的请求头。",
-            compatibility="删除参数 `strict`，调用方须改用 `mode`。",
-        )
-        values["risks"] = ("仍传 `strict=True` 的代码会抛出 `TypeError`。", "自定义解析器须自行处理空输入。")
+        values |= {"insights": texts["insights"], "risks": texts["risks"]}
     return Analysis(**values | changes)
 
 
@@ -104,7 +129,12 @@ def varied_day(language: Language = "zh", repository: str = REPOSITORY) -> list[
             f"{first}\n\nBody.\n\nSigned-off-by: The Octocat",
             repository=repository,
             facts=facts(files=14, additions=1234, deletions=567),
-            triage=triage(Tier.HIGH, ChangeType.BREAKING),
+            triage=triage(
+                Tier.HIGH,
+                ChangeType.BREAKING,
+                Reason(code="removed_parameter", subject="parser.parse.strict"),
+                Reason(code="security"),
+            ),
             analysis=analysis(Tier.HIGH, language, types=(ChangeType.BREAKING, ChangeType.REFACTOR)),
         ),
         record(
@@ -136,7 +166,7 @@ def varied_day(language: Language = "zh", repository: str = REPOSITORY) -> list[
             repository=repository,
             author="a|b",
             found_by=Found.BACKFILL,
-            triage=triage(Tier.LOW, ChangeType.DOCS),
+            triage=triage(Tier.LOW, ChangeType.DOCS, Reason(code="a_retired_code", subject="docs")),
             analysis=analysis(Tier.LOW, language, origin="rules", model=None, usage=Usage(), types=(ChangeType.DOCS,)),
         ),
         record(
@@ -144,6 +174,38 @@ def varied_day(language: Language = "zh", repository: str = REPOSITORY) -> list[
             Tier.LOW,
             "*Refused* by the model",
             repository=repository,
-            analysis=analysis(Tier.LOW, language, origin="degraded", model=None, summary="改" * 120),
+            analysis=analysis(
+                Tier.LOW, language, origin="degraded", model=None, summary=("改" * 120, "word " * 120)[language == "en"]
+            ),
         ),
     ]
+
+
+def report(records: Sequence[CommitRecord], repository: str = REPOSITORY, **changes: Any) -> DailyReport:
+    """The report of the 17th of February 2026 in Shanghai."""
+    values: dict[str, Any] = {
+        "repository": repository,
+        "day": date(2026, 2, 17),
+        "timezone": "Asia/Shanghai",
+        "language": "zh",
+        "revision": 1,
+        "web_url": f"https://github.com/{repository}",
+    }
+    return assemble(records, **values | changes)
+
+
+def pages() -> dict[str, list[DailyReport]]:
+    """The pages that are kept whole in tests/golden."""
+    asked = "branch main from 2026-02-17 00:00 to 24:00, GET /repos/octocat/outage/commits"
+    outage = report([], "octocat/outage", source_ok=False, asked=asked)
+    fork = "hubot/hello-world"
+    return {
+        "varied-zh": [report(varied_day())],
+        "varied-en": [report(varied_day("en"), language="en", revision=3)],
+        "quiet": [report([], "octocat/quiet", web_url=None)],
+        "outage": [outage],
+        "two": [
+            report(varied_day()[:3], source_ok=False, asked=asked),
+            report(varied_day("en", fork)[:1], fork, language="en", web_url=None),
+        ],
+    }

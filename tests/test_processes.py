@@ -106,6 +106,7 @@ def test_up_starts_again_what_dies(tmp_path: Path) -> None:
         (["report", "octocat/hello", "2026-02-17"], {}, 1, "nothing was ever received of octocat/hello; known "),
         (["up"], {}, 1, "daybook: GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`"),
         (["up"], {"GITHUB_WEBHOOK_SECRET": SECRET, "REDIS_URL": NOWHERE}, 1, "daybook: Redis does not answer at"),
+        (["web"], {"REDIS_URL": NOWHERE}, 1, "daybook: GITHUB_WEBHOOK_SECRET is not set; make one with"),
         (["status"], {"REDIS_URL": NOWHERE}, 1, "daybook: Redis does not answer at REDIS_URL"),
         (["worker"], {}, 1, "daybook: no Redis: set REDIS_URL, or start everything with `daybook up`"),
         (["status"], {"REPORT_TIMEZONE": "Mars"}, 1, "daybook: settings: REPORT_TIMEZONE: "),

@@ -205,7 +205,10 @@ def test_with_redis_out_64_posts_at_once_each_get_a_503_in_time_and_afterwards_a
         assert max(seconds for _, seconds in answers) < 3.0
         _mend(fault, server, ledger)
         time.sleep(1.1)
-        assert deliver(base, many(30)).json()["queued"] == 29
+        # What a frozen Redis had in its buffers it does when it thaws: answered 503, and recorded all the same, once.
+        answer = deliver(base, many(30)).json()
+        assert answer["queued"] + answer["known"] == 30
+        assert queued(ledger) == ledger.status([]).received == 30
     ledger.close()
     server.stop()
 
@@ -234,13 +237,3 @@ def _mend(fault: str, server: RedisServer, ledger: Ledger) -> None:
         ledger.redis.config_set("maxmemory", "0")
     else:
         ledger.redis.replicaof("NO", "ONE")
-
-
-def test_without_a_secret_the_web_process_refuses_to_start(redis_url: str, tmp_path: Path) -> None:
-    with (
-        pytest.raises(
-            AssertionError, match="daybook: GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`"
-        ),
-        web_process(redis_url, tmp_path, GITHUB_WEBHOOK_SECRET=""),
-    ):
-        pass

@@ -77,7 +77,7 @@ def _performance(facts: Facts, message: Message, words: Labels) -> str:
 
 def _compatibility(facts: Facts, words: Labels) -> str:
     changes = words.phrase("sentence_space").join(changes_told(facts, words, limit=4))
-    if breaking_changes(facts) or _dependencies(facts, FileRole.BUILD):
+    if breaking_changes(facts) or _platforms(facts) or _dependencies(facts, FileRole.BUILD):
         return changes
     if facts.breaking or "incompatible" in facts.marks:
         return words.phrase("compatibility_said")
@@ -108,6 +108,8 @@ def _risks(facts: Facts, triage: Triage, message: Message, words: Labels) -> Ite
         yield words.phrase("risk_broken", names=listed(broken, words))
     if defaults := [change.name for change in changes if change.action == "default_changed"]:
         yield words.phrase("risk_default", names=listed(defaults, words))
+    if names := _platforms(facts):
+        yield words.phrase("risk_platform", names=listed(names, words))
     if names := _dependencies(facts):
         yield words.phrase("risk_dependency", names=listed(names, words))
     if names := _dependencies(facts, FileRole.BUILD):
@@ -137,6 +139,8 @@ def _advice(facts: Facts, triage: Triage, message: Message, words: Labels) -> It
     ):
         if names := [_old_name(change) for change in broken if change.action == action]:
             yield words.phrase(keys, names=listed(names, words))
+    if names := _platforms(facts):
+        yield words.phrase("advice_platform", names=listed(names, words))
     if names := _dependencies(facts):
         yield words.phrase("advice_dependency", names=listed(names, words))
     for mark in _marks(facts, triage, message)[:1]:
@@ -173,6 +177,10 @@ def _dependencies(facts: Facts, role: FileRole = FileRole.MANIFEST) -> list[str]
     """What users must install, or (`BUILD`) what it is built on."""
     found = [c for c in facts.changes if c.kind == "dependency" and role_of_path(c.path) is role]
     return [change.name for change in found if not is_platform(change)]
+
+
+def _platforms(facts: Facts) -> list[str]:
+    return [change.name for change in facts.changes if is_platform(change) and change.action == "removed"]
 
 
 def _settings_added(facts: Facts) -> list[str]:

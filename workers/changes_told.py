@@ -25,8 +25,7 @@ def breaking_changes(facts: Facts, *, inner: bool = False) -> list[PublicChange]
     Dependencies are spoken of on their own.
     """
     gone = [change for change in facts.changes if change.action in {"removed", "renamed", "default_changed"}]
-    named = [change for change in gone if change.kind != "dependency" or is_platform(change)]
-    return [change for change in named if inner or is_outer(change)]
+    return [change for change in gone if change.kind != "dependency" and (inner or is_outer(change))]
 
 
 def is_platform(change: PublicChange) -> bool:
@@ -57,9 +56,11 @@ def _kind(change: PublicChange) -> str:
 
 def _sentence(group: list[PublicChange], words: Labels) -> str:
     first, more = group[0], len(group) - 1
-    kind = words.phrase(f"kind_{_kind(first)}", n=len(group))
     names = listed([change.name for change in group], words)
-    pair = _pair(first)
+    if is_platform(first):
+        return words.phrase("platform_dropped" if first.action == "removed" else "platform_added", names=names)
+    kind = words.phrase(f"kind_{_kind(first)}", n=len(group))
+    pair = _pair(first, words)
     if first.action in {"added", "removed"}:
         return words.phrase(f"change_{first.action}", kind=kind, names=names)
     if pair is None:
@@ -76,9 +77,12 @@ def _pair_key(change: PublicChange) -> str:
     return f"change_{change.action}"
 
 
-def _pair(change: PublicChange) -> tuple[str, str] | None:
+def _pair(change: PublicChange, words: Labels) -> tuple[str, str] | None:
     """The two values in code spans, or None when one of them is not known or too long to read."""
     values = change.before, change.after
-    if any(not value or len(value) > 60 or "\n" in value for value in values):
+    if any(value is None or len(value) > 60 or "\n" in value for value in values):
         return None
-    return code(values[0] or ""), code(values[1] or "")
+    if change.kind != "dependency" and not all(values):
+        return None
+    before, after = (code(value) if value else words.phrase("unbounded") for value in values)
+    return before, after

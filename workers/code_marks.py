@@ -18,13 +18,14 @@ PRODUCT_ROLES = frozenset(
 CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL})
 
 _UNSAFE = re.compile(
-    r"(?<![\w.])(?:eval|exec)\(|\bpickle\.loads?\(|\byaml\.load\((?!.{0,80}SafeLoader)"
+    r"(?<![\w.])(?:eval|exec)\(|\bpickle\.loads?\("
+    r"|\byaml\.load\((?!.{0,80}SafeLoader)"
     r"|\b(?:strcpy|sprintf|gets)\(|\b(?:shell|trust_remote_code)\s?=\s?True|\b(?:verify|weights_only)\s?=\s?False|\bos\.system\("
 )
-# A pattern is tried only on lines that hold one of its plain words, which is many times faster.
+# A pattern is tried only on lines that hold one of its plain words: many times faster.
 _UNSAFE_HINTS = (
-    "eval(", "exec(", "pickle.load", "yaml.load", "strcpy(", "sprintf(", "gets(", "shell", "trust_remote_code", "verify",
-    "weights_only", "system(",
+    "eval(", "exec(", "pickle.load", "yaml.load", "strcpy(", "sprintf(", "gets(", "shell", "trust_remote_code",
+    "verify", "weights_only", "system(",
 )  # fmt: skip
 _GUARDS = (
     "compare_digest", "safe_load", "literal_eval", "is_global", "is_private", "realpath", "is_relative_to", "escape(",

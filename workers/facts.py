@@ -120,7 +120,8 @@ def _first(names: Iterator[str], limit: int) -> tuple[str, ...]:
     """The first `limit` different names; the rest is not even looked for."""
     found: dict[str, None] = {}
     for name in names:
-        found[name] = None
+        if not name.startswith("__"):
+            found[name] = None
         if len(found) == limit:
             break
     return tuple(found)

@@ -170,5 +170,5 @@ def area_of(path: str) -> str:
 @lru_cache(maxsize=8192)
 def is_private(path: str) -> bool:
     """Whether a path is under a folder or file whose name begins with an underscore (not `__init__`)."""
-    parts = PurePosixPath(path[:PATH_LIMIT]).with_suffix("").parts
+    parts = PurePosixPath(path[:PATH_LIMIT]).parts
     return any(part.startswith("_") and not part.startswith("__") for part in parts) or "internal" in parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
@@ -19,6 +20,7 @@ LOW_WIDTH = 100
 _SCOPE_LIMIT = 6
 _AUTHOR_WORDS = 6
 _AUTHOR_LIMIT = 260
+_SENTENCE_END = re.compile(r"(?<!\.)\.(?= [A-Z])|。")
 _PLAIN = frozenset({ChangeType.MERGE, ChangeType.REVERT})
 
 
@@ -112,13 +114,13 @@ def _size(told: _Told) -> str:
 
 
 def _author_says(told: _Told) -> str:
-    """The first whole sentence of the body; the lists that a squash leaves behind are not read."""
-    lead = told.message.prose.strip().split("\n\n", 1)[0]
-    if not lead or lead.startswith(("*", "-", "#", "<", "|", "[", "!")) or len(lead.split()) < _AUTHOR_WORDS:
-        return ""
-    text = quoted(" ".join(lead.split()), _AUTHOR_LIMIT)
-    end = text.find(". ")
-    return told.words.phrase("author_says", text=text[: end + 1] if end > 0 else text)
+    """The first whole sentence of the body's first paragraph; the lists that a squash leaves behind are not read."""
+    for paragraph in told.message.prose.strip().split("\n\n")[:3]:
+        if paragraph[:1].isalnum() and len(paragraph.split()) >= _AUTHOR_WORDS:
+            text = quoted(" ".join(paragraph.split()), _AUTHOR_LIMIT)
+            end = _SENTENCE_END.search(text)
+            return told.words.phrase("author_says", text=text[: end.end()] if end else text)
+    return ""
 
 
 def _series(told: _Told) -> str:

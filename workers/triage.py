@@ -30,7 +30,9 @@ _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _NATURE = ("cosmetic", "version_bump", "logging")
 _CODE_MARKS = ("security", "rejects", "status_code", "removed_module", "release_pipeline", "removed_release")
 _ADVISORY = re.compile(r"\b(?:CVE-\d{4}-\d{3,7}|GHSA(?:-\w{4}){3})\b")
-_FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@)\s?v?[\d.]+")
+_FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@|^)\s?v?(\d[\d.]*)")
+# Where installers resolve within a major version by themselves.
+_BY_MAJOR = ("package.json", "Cargo.toml", "go.mod", "composer.json")
 
 
 class Part(NamedTuple):
@@ -243,8 +245,14 @@ def _dependency_code(change: PublicChange) -> str:
         return "dependency_added"
     if change.action == "removed":
         return "dependency_removed"
-    moved = _FLOOR.findall(change.before or "") != _FLOOR.findall(change.after or "")
+    depth = 1 if change.path.endswith(_BY_MAJOR) else 2
+    moved = _floors(change.before, depth) != _floors(change.after, depth)
     return "dependency_floor" if moved else "dependency_cap"
+
+
+def _floors(bound: str | None, depth: int) -> list[list[str]]:
+    """The least versions a bound allows, cut to major, or major and minor: a patch release forces nobody to act."""
+    return [found.split(".")[:depth] for found in _FLOOR.findall(bound or "")]
 
 
 def _named(change: PublicChange) -> str:

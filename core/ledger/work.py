@@ -1,0 +1,140 @@
+"""Work: receiving commits, claiming them with leases, writing results, sweeping what is due."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from core.ledger.connection import Connection, P, packed, unpacked
+from core.models import CommitRecord, Diff, Push
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+DIFF_SECONDS = 7 * 86400
+MOST_LOSSES = 5
+SWEEP_LIMIT = 1000
+SUSPECT_QUEUE = "suspect"
+
+
+class Stage(StrEnum):
+    """The stages a commit passes; each is also the name of its queue."""
+
+    FETCH = "fetch"
+    ANALYSE = "analyse"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A lease on one commit's stage: what is known of it, and the token that proves the holder."""
+
+    record: CommitRecord
+    stage: Stage
+    token: str
+    attempts: int = 0
+    lost: int = 0
+    diff: Diff | None = None
+
+    @property
+    def id(self) -> str:
+        """`owner/name@sha`."""
+        return self.record.commit.id
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: (id, stage) to queue again, claims to give up, and whether suspects wait for a worker."""
+
+    due: tuple[tuple[str, Stage], ...]
+    poison: tuple[Claim, ...]
+    suspects_wait: bool
+
+
+class WorkLedger(Connection):
+    """What is to be done with each commit, and who does it."""
+
+    def receive(self, push: Push, messages: Sequence[bytes], queue: str = Stage.FETCH) -> tuple[int, int]:
+        """Record a push and queue what is new with `messages`, one per commit; returns (queued, known)."""
+        commits: list[bytes | str | float] = []
+        for commit, message in zip(push.commits, messages, strict=True):
+            order = commit.landed_at.timestamp() + min(commit.position, 4095) / 4096
+            commits += [commit.sha, repr(order), packed(CommitRecord(commit=commit)), message]
+        at = push.pushed_at.timestamp()
+        told = push.model_dump_json(exclude={"commits", "repository"}) if push.delivery else ""
+        head = json.dumps({"sha": push.after, "pushed_at": at})
+        queued, known = self._run("receive", push.repository, at, told, push.branch, head, self._today(), queue,
+                                  self.patience_seconds, len(push.commits), *commits)  # fmt: skip
+        return int(queued), int(known)
+
+    def claim(self, commit_id: str, stage: Stage) -> Claim | None:
+        """Take a lease on a commit's stage; None when there is nothing to do."""
+        return self._claimed(commit_id, stage)
+
+    def claim_suspect(self) -> Claim | None:
+        """Take a lease on the suspect that has waited longest; None while another one is held or none is left."""
+        return self._claimed("", "")
+
+    def _claimed(self, commit_id: str, stage: str) -> Claim | None:
+        token = secrets.token_hex(16)
+        row = self._run("claim", commit_id, stage, token, self.lease_seconds)
+        if row is None:
+            return None
+        _, held, record, diff, attempts, lost = row
+        return Claim(record=unpacked(record), stage=Stage(held.decode()), token=token, attempts=attempts, lost=lost,
+                     diff=Diff.model_validate_json(zlib.decompress(diff)) if diff else None)  # fmt: skip
+
+    def renew(self, held: Iterable[tuple[str, str]]) -> set[str]:
+        """Extend leases, given as (id, token); returns the ids that are not held any more."""
+        pairs = [text for pair in held for text in pair]
+        return {commit_id.decode() for commit_id in self._run("renew", self.lease_seconds, *pairs)} if pairs else set()
+
+    def advance(self, claim: Claim, record: CommitRecord, then: Stage, diff: Diff, message: bytes) -> bool:
+        """Write a stage's result and queue the next stage; False when the lease was lost, and nothing is written."""
+        squeezed = zlib.compress(diff.model_dump_json().encode(), 1)
+        return bool(self._run("advance", claim.id, claim.token, then, packed(record), squeezed, DIFF_SECONDS, then,
+                              message, self.patience_seconds))  # fmt: skip
+
+    def finish(self, claim: Claim, record: CommitRecord) -> bool:
+        """Write a commit's last record: analysed, or given up when it has a failure. False when the lease was lost."""
+        assert record.analysis
+        outcome = "failed" if record.failure else "analysed"
+        dirty = f"{record.commit.repository} {self.day_of(record.commit.landed_at)}"
+        usage = record.analysis.usage
+        counters: dict[str, float] = {
+            f"origin_{record.analysis.origin}": 1, "cost_usd": usage.cost_usd, "model_calls": usage.calls,
+            "input_tokens": usage.input_tokens, "cached_tokens": usage.cached_tokens,
+            "output_tokens": usage.output_tokens, "repeats": int(claim.lost > 0),
+        }  # fmt: skip
+        pairs = [part for key, value in counters.items() if value for part in (key, value)]
+        return bool(self._run("finish", claim.id, claim.token, packed(record), outcome, dirty, self._today(), *pairs))
+
+    def retry(
+        self, claim: Claim, wait: float, reason: str, *, back_to: Stage | None = None, counts: bool = True
+    ) -> bool:
+        """Put a stage off by `wait` seconds; it counts as an attempt or not. False when the lease was lost."""
+        return bool(self._run("retry", claim.id, claim.token, wait, reason[:500], back_to or "", int(counts)))
+
+    def sweep(self) -> Swept:
+        """Find whatever is due and not done, and put it off by the queue's patience; the caller queues it again."""
+        token = secrets.token_hex(16)
+        stages = [text for stage in Stage for text in (stage, stage)]
+        patience, lease = self.patience_seconds, self.lease_seconds
+        rows, poison, wake = self._run(
+            "sweep", patience, SWEEP_LIMIT, MOST_LOSSES, token, lease, SUSPECT_QUEUE, *stages
+        )
+        claims = [self._given_up_on(commit_id.decode(), token) for commit_id in poison]
+        return Swept(due=tuple((commit_id.decode(), Stage(stage.decode())) for commit_id, stage in rows),
+                     poison=tuple(claim for claim in claims if claim), suspects_wait=bool(wake))  # fmt: skip
+
+    def _given_up_on(self, commit_id: str, token: str) -> Claim | None:
+        record, stage = self.redis.get(f"{P}record:{commit_id}"), self.redis.hget(f"{P}work:{commit_id}", "stage")
+        return Claim(unpacked(record), Stage(stage.decode()), token, MOST_LOSSES) if record and stage else None
+
+    def enqueue(self, queue: str, messages: Sequence[bytes]) -> None:
+        """Put encoded messages on a queue."""
+        if messages:
+            self.redis.lpush(queue, *messages)

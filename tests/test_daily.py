@@ -1,0 +1,106 @@
+"""A day's records become a report: order, groups, coverage."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from core.models import Failure, Tier, Usage
+from report.daily import Coverage, Source, Tiers, anchor, web_site
+from tests.records import START, analysis, commit, record, report, sha_of, varied_day
+
+
+def test_coverage_counts_every_commit_once() -> None:
+    day = report(varied_day())
+    assert day.coverage == Coverage(total=6, covered=4, model=2, rules=1, degraded=2, pending=1, backfilled=1)
+    assert day.tiers == Tiers(high=2, medium=2, low=2)
+    assert [entry.state for entry in day.entries] == ["degraded", "rules", "pending", "model", "given_up", "model"]
+
+
+def test_tokens_and_dollars_are_added_up() -> None:
+    day = report([record(1), record(2), record(3, analysis=analysis(usage=Usage(output_tokens=5, cost_usd=0.1)))])
+    assert day.usage == Usage(input_tokens=2400, cached_tokens=6000, output_tokens=305, cost_usd=0.10039, calls=2)
+
+
+def test_an_outage_is_never_full_coverage() -> None:
+    failure = Failure(stage="analyse", reason="down", attempts=8, failed_at=START)
+    day = report([record(n, analysis=analysis(origin="degraded"), failure=failure) for n in range(1, 5)])
+    assert (day.coverage.covered, day.coverage.degraded) == (0, 4)
+    without = report([record(1, analysis=None, failure=failure)])
+    assert (without.coverage.covered, without.coverage.degraded, without.coverage.pending) == (0, 1, 0)
+
+
+def test_newest_landing_first_then_place_in_push_then_sha() -> None:
+    landed = START + timedelta(hours=9)
+    records = [
+        record(1, landed_at=landed, position=0, committed_at=START + timedelta(hours=20)),
+        record(2, landed_at=landed, position=1),
+        record(3, landed_at=landed, position=1),
+        record(4, landed_at=landed + timedelta(seconds=1), position=0),
+    ]
+    assert [entry.sha for entry in report(records).entries] == [sha_of(n) for n in (4, 3, 2, 1)]
+
+
+def test_the_same_records_in_any_order_give_the_same_report() -> None:
+    records = varied_day()
+    expected = report(records).model_dump_json()
+    for seed in range(5):
+        random.Random(seed).shuffle(records)
+        assert report(records).model_dump_json() == expected
+
+
+def test_groups_hold_their_tier_in_the_order_of_the_day() -> None:
+    day = report(varied_day())
+    assert [entry.sha for entry in day.group(Tier.HIGH)] == [sha_of(2), sha_of(1)]
+    assert [entry.sha for entry in day.group(Tier.MEDIUM)] == [sha_of(4), sha_of(3)]
+
+
+@pytest.mark.parametrize(
+    ("message", "title"),
+    [
+        ("Fix it\n\nSigned-off-by: The Octocat", "Fix it"),
+        ("Signed-off-by: The Octocat", sha_of(1)[:7]),
+        ("\n\nCo-authored-by: hubot\n", sha_of(1)[:7]),
+        ("\u200b\u202e", sha_of(1)[:7]),
+        ("Standby: mode", "Standby: mode"),
+    ],
+)
+def test_a_title_is_the_first_line_and_no_trailer(message: str, title: str) -> None:
+    assert report([record(1, message=message)]).entries[0].title == title
+
+
+def test_surplus_of_a_lowered_tier_is_hidden() -> None:
+    lowered, raised = record(1, Tier.MEDIUM, analysis=analysis(Tier.HIGH)), record(2, Tier.HIGH, analysis=analysis())
+    assert [entry.depth for entry in report([lowered, raised]).entries] == [Tier.LOW, Tier.MEDIUM]
+
+
+def test_ids_of_look_alike_repositories_differ() -> None:
+    names = ["a-b/c", "a/b-c", "a/b.c", "a/b-c-d", "stats-a/b", "A/c"]
+    kinds = ["repository", "stats", "contents", "high", "medium", "low", "commit"]
+    ids = [anchor(kind, name) for name in names for kind in kinds]  # type: ignore[arg-type]
+    assert len(set(ids)) == len(ids)
+    assert anchor("repository", "Octocat/Hello.World") == "repository-octocat.hello.world"
+
+
+def test_the_site_is_taken_from_the_repository_page() -> None:
+    assert web_site("https://github.com/octocat/hello-world/", "octocat/hello-world") == "https://github.com"
+    assert web_site("https://ghe.example/sub", "octocat/hello-world") == "https://ghe.example/sub"
+    assert web_site(None, "octocat/hello-world") is None
+
+
+def test_what_is_no_repository_or_url_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        report([], "../etc")
+    with pytest.raises(ValidationError):
+        report([], web_url="javascript:alert(1)")
+
+
+def test_a_failed_source_and_what_it_was_asked_are_kept() -> None:
+    assert report([], source_ok=False, asked="GET /commits").source == Source(ok=False, asked="GET /commits")
+
+
+def test_commit_times_keep_their_instant() -> None:
+    assert report([record(1)]).entries[0].committed_at == commit(1).committed_at

@@ -1,0 +1,167 @@
+"""The analysis without a model: whole texts of real commits in both languages, depth by tier, untrusted text held."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.models import Analysis, ChangeType, Language, Tier
+from core.settings import RepositorySettings
+from report.labels import labels
+from tests.patches import commit, diff, edited, payload
+from workers.facts import facts_from
+from workers.phrasing import code, fitted, quoted, width
+from workers.rulebook import rulebook_analysis
+from workers.triage import load_rules, triage
+
+GOLDEN = Path(__file__).with_name("golden")
+RULES = load_rules()
+PLAIN = RepositorySettings(name="octocat/hello-world")
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+REAL = (
+    "flag_replaced",
+    "batch_sessions",
+    "python_dropped",
+    "dependency_floor",
+    "one_platform",
+    "version_bump",
+    "test_only",
+)
+
+
+def page(analysis: Analysis) -> str:
+    """All texts of an analysis, a line each, as a reader meets them."""
+    insights = analysis.insights
+    return "\n".join(
+        [
+            f"{analysis.depth.value} {' '.join(analysis.types)} {analysis.origin}",
+            analysis.summary,
+            *(f"- {line}" for line in analysis.scope),
+            *(f"= {text}" for _, text in (insights or ())),
+            *(f"! {line}" for line in analysis.risks),
+            *(f"> {line}" for line in analysis.advice),
+            "",
+        ]
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", REAL)
+def test_whole_text_of_real_commits(name: str, language: Language) -> None:
+    made, shown = payload(f"lmdeploy__{name}.patch")
+    facts = facts_from(made, shown)
+    analysis = rulebook_analysis(made, facts, triage(made, facts, RULES, PLAIN), language)
+    expected = GOLDEN / f"rulebook__{name}.{language}.txt"
+    assert page(analysis) == expected.read_text(encoding="utf-8")
+
+
+def written(message: str, language: Language = "en", **texts: str) -> Analysis:
+    made = commit(message)
+    shown = diff(*(edited(path.replace("__", "/") + ".py", *text.split("=>")) for path, text in texts.items()))
+    facts = facts_from(made, shown)
+    return rulebook_analysis(made, facts, triage(made, facts, RULES, PLAIN), language)
+
+
+def test_without_a_diff_it_says_so() -> None:
+    made = commit("Fix a crash at start (#5)\n\nThe server crashed and requests got stuck.")
+    facts = facts_from(made, None)
+    judged = triage(made, facts, RULES, PLAIN)
+    degraded = rulebook_analysis(made, facts, judged, "zh", origin="degraded")
+    assert page(degraded) == (
+        "high bugfix degraded\n"
+        "修复缺陷：「Fix a crash at start」。作者说明：「The server crashed and requests got stuck.」"
+        "未能取得差异，以上只依据提交说明。\n"
+        "- 未能取得差异，影响范围不明\n"
+        "= 没有触及代码结构。\n"
+        "= 差异中没有看到与性能有关的线索。\n"
+        "= 差异中没有看到与安全有关的线索。\n"
+        "= 未能取得差异，无法判断。\n"
+        "! 若修复不完整，相同的输入仍可能触发崩溃或报错。\n"
+        "! 涉及等待与取消的路径，异常时序下仍可能卡住。\n"
+        "> 遇到过这类崩溃或报错的用户，升级后用原来的输入复查。\n"
+        "> 用到这部分功能的人建议升级并验证；其他人无需处理。\n"
+    )
+
+
+def test_fields_follow_the_depth() -> None:
+    low = written("Simplify", app__core="a=>b")
+    assert (low.depth, low.scope, low.advice, low.insights, low.risks) == (Tier.LOW, (), (), None, ())
+    medium = written("Hold the pool", app__core="a=>b")
+    assert (medium.depth, medium.insights, medium.risks) == (Tier.MEDIUM, None, ())
+    assert medium.scope
+    assert medium.advice
+    high = written("Drop it", app__cli="p.add_argument('--port')=>")
+    assert (high.depth, high.insights is not None) == (Tier.HIGH, True)
+    assert high.risks
+    assert high.advice
+
+
+def test_a_hostile_title_stays_one_bounded_line() -> None:
+    text = written("Hold\u202e the\u0000 \u2066`pool\x1b[31m " + "x" * 5_000, app__core="a=>b").summary
+    assert text.startswith("Reworks `app/core.py`: “Hold the 'pool[31m xxx")
+    assert len(text) < 300
+    assert text.isprintable()
+
+
+def test_names_stand_in_code_spans_that_hold() -> None:
+    assert code("a`b\nc") == "`a'b c`"
+    assert quoted("fix `generate` and `x") == "fix 'generate' and 'x"
+    assert quoted("fix `generate`") == "fix `generate`"
+    assert quoted("``x``") == "''x''"
+
+
+def test_width_counts_an_ascii_word_as_one() -> None:
+    assert width("修复 lmdeploy_serve 中的缺陷。") == 2 + 1 + 4 + 1
+    assert fitted("one two three four", 3) == "one two…"
+    assert fitted("a `b c d` e", 4) == "a…"
+    assert fitted("短", 5) == "短"
+
+
+@given(message=st.text(max_size=600), path=st.text(min_size=1, max_size=300), patch=st.text(max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_any_commit_is_written_about_within_bounds(message: str, path: str, patch: str) -> None:
+    for name in (path, f"docs/{path}.md", f"app/{path}.py"):
+        made, shown = commit(message), diff(edited(name, patch, "x"))
+        facts = facts_from(made, shown)
+        judged = triage(made, facts, RULES, PLAIN)
+        for language in LANGUAGES:
+            for tier in Tier:
+                found = rulebook_analysis(made, facts, judged.model_copy(update={"tier": tier}), language)
+                _check(found)
+
+
+def _check(found: Analysis) -> None:
+    texts = [found.summary, *found.scope, *found.risks, *found.advice, *(text for _, text in (found.insights or ()))]
+    for text in texts:
+        assert text.strip()
+        assert "\n" not in text
+        assert text.count("`") % 2 == 0, text
+    if found.depth is Tier.LOW:
+        assert width(found.summary) <= 100
+
+
+def test_both_languages_word_the_same_things_with_the_same_values() -> None:
+    def fields(text: str | tuple[str, str]) -> set[str]:
+        parts = text if isinstance(text, tuple) else (text,)
+        return {name for part in parts for _, name, _, _ in string.Formatter().parse(part) if name}
+
+    zh, en = labels("zh"), labels("en")
+    assert set(zh.phrases) == set(en.phrases)
+    assert set(zh.types) == set(en.types) == set(ChangeType)
+    assert set(zh.tiers) == set(en.tiers) == set(Tier)
+    optional = {"n", "kind"}
+    for key, text in zh.phrases.items():
+        assert fields(text) - optional == fields(en.phrases[key]) - optional, key
+
+
+def test_no_chinese_in_english_and_no_space_between_chinese_words() -> None:
+    for name in REAL:
+        english = (GOLDEN / f"rulebook__{name}.en.txt").read_text(encoding="utf-8")
+        assert not re.search(r"[\u4e00-\u9fff]", english)
+        chinese = (GOLDEN / f"rulebook__{name}.zh.txt").read_text(encoding="utf-8")
+        assert not re.search(r"[\u4e00-\u9fff] [\u4e00-\u9fff]", chinese)

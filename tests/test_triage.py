@@ -1,0 +1,245 @@
+"""Triage: the diff decides, words adjust, style never; what is always low; what is watched; the weights' own checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import DaybookError
+from core.models import ChangeType, Commit, Diff, FileChange, Reason, Tier, Triage
+from core.settings import RepositorySettings, Watch
+from report.labels import labels
+from tests.patches import PARENT, change, commit, diff, edited, payload
+from workers.facts import facts_from
+from workers.triage import load_rules, triage
+
+RULES = load_rules()
+PLAIN = RepositorySettings(name="octocat/hello-world")
+
+
+def judged(made: Commit, shown: Diff | None, repository: RepositorySettings = PLAIN) -> Triage:
+    return triage(made, facts_from(made, shown), RULES, repository)
+
+
+REAL = {
+    "lmdeploy__flag_replaced.patch": (Tier.HIGH, ChangeType.BREAKING, "removed_flag"),
+    "lmdeploy__batch_sessions.patch": (Tier.HIGH, ChangeType.BUGFIX, "crash"),
+    "lmdeploy__python_dropped.patch": (Tier.HIGH, ChangeType.BREAKING, "platform_dropped"),
+    "lmdeploy__dependency_floor.patch": (Tier.HIGH, ChangeType.DEPENDENCY, "dependency_floor"),
+    "lmdeploy__one_platform.patch": (Tier.MEDIUM, ChangeType.BUGFIX, "one_platform"),
+    "lmdeploy__version_bump.patch": (Tier.LOW, ChangeType.CHORE, "version_bump"),
+    "lmdeploy__test_only.patch": (Tier.LOW, ChangeType.TEST, "only_test"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_commits(name: str) -> None:
+    result = judged(*payload(name))
+    assert (result.tier, result.type, result.reasons[0].code) == REAL[name]
+    assert 1 <= len(result.reasons) <= 4
+
+
+SOURCE = edited("app/core.py", "    return a + 1", "    return a + 2")
+OTHERS: dict[str, tuple[str, tuple[FileChange, ...], Tier, ChangeType]] = {
+    "documents": ("Rewrite the guide", (edited("docs/guide.rst", "a", "b"),), Tier.LOW, ChangeType.DOCS),
+    "a typo in a docstring": (
+        "Correct a word",
+        (edited("app/core.py", '    """Teh name."""', '    """The name."""'),),
+        Tier.LOW,
+        ChangeType.CHORE,
+    ),
+    "routine CI": ("Use newer runners", (edited(".github/workflows/test.yml", "a", "b"),), Tier.LOW, ChangeType.CI),
+    "a test that speaks of crashes": (
+        "Test the crash and the deadlock",
+        (edited("tests/test_core.py", "a", "b"),),
+        Tier.LOW,
+        ChangeType.TEST,
+    ),
+    "a crash of a C++ library": (
+        "Avoid a segfault on empty input",
+        (edited("src/parse.cc", "  return *p;", "  return p ? *p : 0;"),),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "a crash and what it did": (
+        "Avoid a segfault on empty input\n\nEvery server crashes at start and clients get stuck.",
+        (edited("src/parse.cc", "  return *p;", "  return p ? *p : 0;"),),
+        Tier.HIGH,
+        ChangeType.BUGFIX,
+    ),
+    "a buffer overflow": (
+        "fix buffer overflow on all flags set",
+        (edited("include/fmt/color.h", "  char buffer[7];", "  char buffer[8];"),),
+        Tier.HIGH,
+        ChangeType.SECURITY,
+    ),
+    "a web framework's new default": (
+        "redirect defaults to 303",
+        (
+            edited(
+                "src/flask/app.py",
+                "    def redirect(self, code=302):",
+                "    def redirect(self, code=303):",
+                "class App:",
+            ),
+        ),
+        Tier.HIGH,
+        ChangeType.REFACTOR,
+    ),
+    "a removed environment variable and flag": (
+        "Tidy",
+        (edited("app/cli.py", "p.add_argument('--port')\nX = os.getenv('APP_PORT')"),),
+        Tier.HIGH,
+        ChangeType.BREAKING,
+    ),
+    "an added flag": (
+        "Tidy",
+        (edited("app/cli.py", "", "p.add_argument('--port')"),),
+        Tier.MEDIUM,
+        ChangeType.REFACTOR,
+    ),
+    "a dependency's floor": (
+        "Update",
+        (edited("requirements.txt", "torch>=2.1", "torch>=2.4"),),
+        Tier.HIGH,
+        ChangeType.DEPENDENCY,
+    ),
+    "a patch release of a dependency": (
+        "Update",
+        (edited("requirements.txt", "torch>=2.1.0", "torch>=2.1.2"),),
+        Tier.MEDIUM,
+        ChangeType.DEPENDENCY,
+    ),
+    "a minor release where installers resolve it themselves": (
+        "Update",
+        (edited("package.json", '    "vite": "^5.1.0",', '    "vite": "^5.2.0",'),),
+        Tier.MEDIUM,
+        ChangeType.DEPENDENCY,
+    ),
+    "only a lock file": ("Update", (edited("poetry.lock", "a", "b"),), Tier.LOW, ChangeType.DEPENDENCY),
+    "one platform never sinks to low": ("[rocm] hold the lock", (SOURCE,), Tier.MEDIUM, ChangeType.REFACTOR),
+    "a small clean-up": ("Simplify the loop", (SOURCE,), Tier.LOW, ChangeType.REFACTOR),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_other_kinds_of_projects(case: str) -> None:
+    message, files, tier, kind = OTHERS[case]
+    result = judged(commit(message), diff(*files))
+    assert (result.tier, result.type) == (tier, kind), result
+
+
+STYLES = [
+    "{}",
+    "fix: {}",
+    "fix(core): {}",
+    "[Bugfix] {}",
+    "[Core][Bugfix] {}",
+    "chore: {}",
+    "[Misc] {} (#12)",
+    "feat: {}",
+]
+TITLES = [
+    "crash when the queue is empty",
+    "wrong order of results",
+    "the pool",
+    "remove --port",
+    "memory leak in the pool",
+]
+
+
+@pytest.mark.parametrize("title", TITLES)
+@pytest.mark.parametrize("name", REAL)
+def test_the_style_of_a_title_never_moves_the_tier(title: str, name: str) -> None:
+    _, shown = payload(name)
+    results = {style: judged(commit(style.format(title)), shown) for style in STYLES}
+    assert len({(result.tier, result.score) for result in results.values()}) == 1, results
+
+
+@pytest.mark.parametrize("title", ["crash when the queue is empty", "wrong order of results", "the pool"])
+def test_a_leading_fix_is_style_too(title: str) -> None:
+    assert judged(commit(f"Fix {title}"), diff(SOURCE)).score == judged(commit(title), diff(SOURCE)).score
+
+
+def test_merges_are_low_whatever_they_hold() -> None:
+    shown = diff(edited("app/cli.py", "p.add_argument('--port')"), parents=(PARENT, "c" * 40))
+    assert judged(commit("Fix a security hole"), shown) == Triage(
+        tier=Tier.LOW, type=ChangeType.MERGE, score=0.0, reasons=(Reason(code="merge"),)
+    )
+
+
+def test_robots_are_low_unless_they_mend_a_hole() -> None:
+    floor = diff(edited("requirements.txt", "requests>=2.1", "requests>=2.4"))
+    routine = commit("Bump requests from 2.1 to 2.4", author="dependabot[bot]")
+    assert judged(routine, floor).tier is Tier.LOW
+    assert judged(routine, floor).reasons == (Reason(code="low_author", subject="dependabot[bot]"),)
+    changelog = commit("Bump requests\n\nRelease notes: improves security of docs", author="dependabot[bot]")
+    assert judged(changelog, floor).tier is Tier.LOW
+    hole = commit("Bump requests\n\nMends CVE-2024-12345", author="dependabot[bot]")
+    assert judged(hole, floor).tier is Tier.HIGH
+    everyone = PLAIN.model_copy(update={"low_authors": ()})
+    assert judged(routine, floor, everyone).tier is Tier.HIGH
+
+
+@pytest.mark.parametrize(
+    ("watch", "subject"),
+    [
+        (Watch(paths=("app/*",)), "app/core.py"),
+        (Watch(symbols=("parse_*",)), "parse_all"),
+        (Watch(flags=("--port",)), "--port"),
+    ],
+)
+def test_what_is_watched_is_high(watch: Watch, subject: str) -> None:
+    shown = diff(edited("app/core.py", "", "def parse_all(a):\n    p.add_argument('--port')"))
+    repository = PLAIN.model_copy(update={"watch": watch})
+    assert judged(commit("Tidy"), shown).tier is Tier.MEDIUM
+    result = judged(commit("Tidy"), shown, repository)
+    assert (result.tier, result.reasons[0]) == (Tier.HIGH, Reason(code="watched", subject=subject))
+
+
+def test_ignored_paths_do_not_judge() -> None:
+    shown = diff(edited("gen/cli.py", "p.add_argument('--port')"))
+    repository = PLAIN.model_copy(update={"ignore_paths": ("gen/",)})
+    assert judged(commit("Regenerate"), shown).tier is Tier.HIGH
+    assert judged(commit("Regenerate"), shown, repository).reasons == (Reason(code="ignored_paths"),)
+
+
+def test_a_message_alone_is_judged_by_its_words() -> None:
+    assert judged(commit("Fix a typo"), None).tier is Tier.MEDIUM
+    assert judged(commit("Fix a security hole"), None).tier is Tier.HIGH
+    assert judged(commit("Merge branch 'main'"), None).type is ChangeType.MERGE
+
+
+def test_a_revert_says_so() -> None:
+    result = judged(commit('Revert "Add x (#3)"'), diff(edited("app/cli.py", "p.add_argument('--port')")))
+    assert (result.tier, result.type) == (Tier.HIGH, ChangeType.REVERT)
+
+
+@given(message=st.text(max_size=200), author=st.text(min_size=1, max_size=40), patch=st.text(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_anything_is_judged_and_every_reason_can_be_worded(message: str, author: str, patch: str) -> None:
+    for name in ("app/cli.py", "docs/a.md", "Dockerfile", "x"):
+        result = judged(commit(message, author=author), diff(change(name, f"@@ -1 +1 @@\n{patch}")))
+        for reason in result.reasons:
+            assert len(reason.subject) <= 60
+            assert "\n" not in labels("zh").reason(reason) + labels("en").reason(reason)
+
+
+def test_every_code_of_the_rules_is_worded_in_both_languages() -> None:
+    codes = {*RULES.marks, *RULES.changes}
+    for language in ("zh", "en"):
+        assert codes - set(labels(language).reasons) == set()
+    assert set(labels("zh").reasons) == set(labels("en").reasons)
+
+
+def test_wrong_weights_name_the_key(tmp_path: Path) -> None:
+    wrong = tmp_path / "triage.toml"
+    wrong.write_text("[thresholds]\nmedium = 'much'\nhigh = 5.0\n", encoding="utf-8")
+    with pytest.raises(DaybookError, match=r"^triage\.toml: thresholds\.medium: "):
+        load_rules(wrong)
+    wrong.write_text("[[", encoding="utf-8")
+    with pytest.raises(DaybookError, match=r"^triage\.toml cannot be read: "):
+        load_rules(wrong)
