@@ -180,7 +180,7 @@ class Facts(Frozen):
     code_lines: int = Field(description="changed lines outside tests, docs, generated, vendored and lock files")
     roles: dict[FileRole, int] = Field(default_factory=dict, description="number of files by role")
     areas: tuple[str, ...] = Field(default=(), description="packages or directories, most changed first")
-    paths: tuple[str, ...] = Field(default=(), description="files, most changed first, at most 20")
+    paths: tuple[str, ...] = Field(default=(), description="at most 20 files: the product's first, then by size")
     symbols: tuple[str, ...] = ()
     changes: tuple[PublicChange, ...] = ()
     marks: tuple[str, ...] = Field(default=(), description="risk marks: crash, hang, memory, security, numerics …")
@@ -267,6 +267,7 @@ class Failure(Frozen):
     reason: str
     attempts: int
     failed_at: AwareDatetime
+    transient: bool = Field(default=True, description="another attempt may succeed; False: it lies in the commit itself")
 
 
 class CommitRecord(Frozen):

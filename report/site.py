@@ -217,5 +217,6 @@ def _secured(response: Response, settings: Settings) -> Response:
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Cache-Control"] = "no-cache" if settings.site_public else "no-store"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "public, max-age=60" if settings.site_public else "no-store"
     return response

@@ -98,7 +98,7 @@ def notes(entry: Entry, labels: Labels) -> list[str]:
     found = []
     if entry.state == "pending":
         found.append(labels.word("pending_note"))
-    if entry.state == "degraded":
+    if entry.state == "degraded" and entry.failure is None:
         found.append(labels.word("degraded_note"))
     if entry.failure is not None:
         failure = entry.failure

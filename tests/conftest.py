@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import hypothesis
 import pytest
 import redis
 
@@ -13,6 +15,11 @@ from core.ledger import Ledger
 from core.redis_server import RedisServer
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+# CI repeats the same examples, so that a red run means the change; at home new ones are tried each time.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("home", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "home")
 
 
 @pytest.fixture(scope="session")

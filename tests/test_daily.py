@@ -33,6 +33,15 @@ def test_an_outage_is_never_full_coverage() -> None:
     assert (without.coverage.covered, without.coverage.degraded, without.coverage.pending) == (0, 1, 0)
 
 
+def test_a_commit_that_the_model_refuses_is_covered_by_its_facts_and_one_without_a_diff_is_not() -> None:
+    refused = Failure(stage="analyse", reason="the model refused", attempts=1, failed_at=START, transient=False)
+    day = report([record(1, analysis=analysis(origin="degraded"), failure=refused)])
+    assert (day.coverage.covered, day.coverage.degraded, day.entries[0].state) == (1, 1, "degraded")
+    unread = refused.model_copy(update={"stage": "fetch"})
+    day = report([record(1, analysis=analysis(origin="degraded"), failure=unread)])
+    assert (day.coverage.covered, day.coverage.degraded, day.entries[0].state) == (0, 1, "given_up")
+
+
 def test_newest_landing_first_then_place_in_push_then_sha() -> None:
     landed = START + timedelta(hours=9)
     records = [

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from cli.replay import replay
 from core.ledger import Ledger
 from tests.conftest import SHANGHAI
-from tests.gitclone import START, Clone
+from tests.gitclone import START, Clone, Entry, Name
 from tests.running import SECRET, Daybook, daybook
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def clone_of(path: Path, commits: int) -> Clone:
     clone = Clone(path)
     for number in range(commits):
         text = "".join(f"def step_{line}(value=0):\n    return value + {line}\n\n" for line in range(number % 7 + 1))
-        changes = {f"src/module_{number % 5}.py": text + f"LAST = {number}\n"}
+        changes: dict[Name, Name | Entry | None] = {f"src/module_{number % 5}.py": text + f"LAST = {number}\n"}
         clone.commit(f"Change step {number} (#{number + 1})", changes, when=START + timedelta(seconds=10 * number))
     return clone
 

@@ -242,7 +242,7 @@ def test_every_answer_has_the_security_headers(local: Client, path: str) -> None
 def test_a_public_site_is_open_and_may_be_cached() -> None:
     with serving(filled(), site_public=True, daybook_host="0.0.0.0") as client:  # noqa: S104
         page = client.get(PATH, host="daybook.example", X_Forwarded_For="203.0.113.9")
-    assert (page.status, page.headers["Cache-Control"]) == (200, "no-cache")
+    assert (page.status, page.headers["Cache-Control"]) == (200, "public, max-age=60")
 
 
 @pytest.mark.parametrize(
@@ -293,10 +293,11 @@ def test_a_password_is_asked_for_and_any_user_name_will_do() -> None:
             assert client.get(PATH, Authorization=malformed.encode().decode("latin-1")).status == 401
 
 
-def test_a_password_is_asked_for_on_this_machine_too() -> None:
-    # A proxy that adds no header cannot be told from a local reader.
+def test_a_password_leaves_the_local_reader_alone_but_not_a_tunnel() -> None:
     with serving(filled(), site_password="secret") as client:
-        assert client.get(PATH).status == 401
+        assert client.get(PATH).status == 200
+        assert client.get(PATH, X_Forwarded_For="203.0.113.9").status == 401
+        assert client.get(PATH, host="daybook.example").status == 401
 
 
 def test_http_1_0_is_a_proxy_that_adds_no_header() -> None:

@@ -54,7 +54,7 @@ def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim]
     except Transient as error:
         put_off(services, claim, str(error), error.retry_after, counts=not error.shared)
     except Permanent as error:
-        give_up(services, claim, str(error))
+        give_up(services, claim, str(error), transient=False)
     except redis.RedisError:
         raise
     except Exception as error:
@@ -108,7 +108,7 @@ def put_off(services: Services, claim: Claim, reason: str, retry_after: float | 
     log.warning("put_off", commit=claim.id, stage=claim.stage, reason=reason, seconds=round(wait, 1))
 
 
-def give_up(services: Services, claim: Claim, reason: str) -> None:
+def give_up(services: Services, claim: Claim, reason: str, *, transient: bool = True) -> None:
     """End the work on a commit: it is shown by what facts there are, marked, and kept where a person sees it."""
     commit = claim.record.commit
     facts = claim.record.facts or facts_from(commit, None)
@@ -116,7 +116,9 @@ def give_up(services: Services, claim: Claim, reason: str) -> None:
     now = datetime.now(UTC)
     language = services.settings.language_of(commit.repository)
     analysis = rulebook_analysis(commit, facts, judged, language, origin="degraded")
-    failure = Failure(stage=claim.stage, reason=reason[:500], attempts=claim.attempts + 1, failed_at=now)
+    failure = Failure(
+        stage=claim.stage, reason=reason[:500], attempts=claim.attempts + 1, failed_at=now, transient=transient
+    )
     record = claim.record.model_copy(
         update={"facts": facts, "triage": judged, "analysis": analysis, "failure": failure, "finished_at": now}
     )
