@@ -267,7 +267,9 @@ class Failure(Frozen):
     reason: str
     attempts: int
     failed_at: AwareDatetime
-    transient: bool = Field(default=True, description="another attempt may succeed; False: it lies in the commit itself")
+    transient: bool = Field(
+        default=True, description="another attempt may succeed; False: it lies in the commit itself"
+    )
 
 
 class CommitRecord(Frozen):
