@@ -40,7 +40,7 @@ SECRETS = [
     ("Slack webhook", "https" + "://hooks.slack.com/services/T0AB12CD3/B0EF45GH6/" + BASE62[:24], "url: {}"),
     ("Google API key", "AI" + "za" + BASE62[:35], "key={}&q=1"),
     ("JWT", "ey" + "J" + BASE62[:20] + ".ey" + "J" + BASE62[:40] + "." + BASE62[:43], "x = {}"),
-    ("npm token", "np" + "m_" + BASE62[:36], "//registry.npmjs.org/:_authToken={}"),
+    ("npm token", "np" + "m_" + BASE62[:36], "//registry.example.test/:_authToken={}"),
     ("PyPI token", "py" + "pi-AgEIcHlwaS5vcmc" + BASE62, "password = {}"),
     ("Stripe key", "sk" + "_live_" + BASE62[:24], "'{}'"),
     ("Stripe key", "rk" + "_test_" + BASE62[:24], "'{}'"),
