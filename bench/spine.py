@@ -21,7 +21,8 @@ from cli.replay import HOOK_PATH, chosen, post
 from core.ledger import Ledger
 from tests.conftest import SHANGHAI
 from tests.running import SECRET, Daybook, daybook
-from workers.gitrepo import GitRepository, Landing
+from workers.gitrepo import GitRepository
+from workers.landings import Landing
 
 NAME = "octocat/bench"
 

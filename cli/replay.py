@@ -28,7 +28,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.errors import DaybookError
 from core.models import REPOSITORY_PATTERN
 from core.settings import Settings, load_settings
-from workers.gitrepo import GitRepository, Landing
+from workers.gitrepo import GitRepository
+from workers.landings import Landing
 from workers.patch import CommitInfo, Person
 
 USUAL_PUSHES: Final = 20

@@ -104,11 +104,21 @@ class Coverage(Frozen):
     backfilled: int = 0
 
 
+class Rewrite(Frozen):
+    """A forced push of the day: it took `replaced` (None: not known any more) off a branch; their analyses are kept."""
+
+    branch: str
+    before: Sha
+    after: Sha
+    replaced: tuple[Sha, ...] | None
+
+
 class Source(Frozen):
-    """Whether the place the commits come from answered, and what it was asked."""
+    """Whether the place the commits come from answered, what it was asked, and what was rewritten there."""
 
     ok: bool = True
     asked: str = ""
+    rewrites: tuple[Rewrite, ...] = ()
 
 
 class DailyReport(Frozen):
@@ -157,6 +167,7 @@ def assemble(
     web_url: str | None,
     source_ok: bool = True,
     asked: str = "",
+    rewrites: Sequence[Rewrite] = (),
 ) -> DailyReport:
     """The report of a day from the records of its commits, in whatever order they come.
 
@@ -176,7 +187,7 @@ def assemble(
         tiers=Tiers(**{tier.value: sum(entry.tier is tier for entry in entries) for tier in Tier}),
         coverage=_coverage(entries),
         usage=_usage(entries),
-        source=Source(ok=source_ok, asked=asked),
+        source=Source(ok=source_ok, asked=asked, rewrites=tuple(rewrites)),
     )
 
 

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.models import Analysis, Reason, Unseen
-    from report.daily import DailyReport, Entry
+    from report.daily import DailyReport, Entry, Rewrite
     from report.labels import Labels
 
 LOW_SUMMARY_LIMIT = 100
 UNSEEN_SHOWN = 5
+REPLACED_SHOWN = 20
 
 FieldKey = Literal["types", "importance", "summary", "summary_low", "scope", "insights", "risks", "advice"]
 
@@ -58,15 +59,25 @@ def dollars(amount: float) -> str:
 
 
 def source_notes(report: DailyReport, labels: Labels) -> list[str]:
-    """What to say when there is nothing to show or the source failed: never silence."""
+    """What was replaced by force, and what to say when there is nothing to show or the source failed: never silence."""
+    rewrites = [_rewrite(rewrite, labels) for rewrite in report.source.rewrites]
     if report.source.ok and report.entries:
-        return []
+        return rewrites
     if report.source.ok:
         first = labels.word("quiet")
     else:
         first = labels.word("source_partial" if report.entries else "source_failed")
     default = labels.word("asked_default", repository=report.repository, day=report.day, timezone=report.timezone)
-    return [first, labels.word("asked", asked=report.source.asked or default)]
+    return [first, labels.word("asked", asked=report.source.asked or default), *rewrites]
+
+
+def _rewrite(rewrite: Rewrite, labels: Labels) -> str:
+    where = {"branch": rewrite.branch, "before": rewrite.before[:7], "after": rewrite.after[:7]}
+    if rewrite.replaced is None:
+        return labels.word("rewritten_unknown", **where)
+    shown = [f"`{sha[:7]}`" for sha in rewrite.replaced[:REPLACED_SHOWN]]
+    shas = labels.word("list_separator").join(shown) + (" …" if len(rewrite.replaced) > REPLACED_SHOWN else "")
+    return labels.word("rewritten", **where, n=len(rewrite.replaced), shas=shas)
 
 
 def sizes(entry: Entry, labels: Labels) -> list[str]:

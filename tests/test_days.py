@@ -10,11 +10,12 @@ import pytest
 
 from core.ledger import Stage
 from core.models import Diff, FileChange
-from core.settings import Settings
+from core.settings import RepositorySettings, Settings
 from report.json import report_from_json
+from tests.gitclone import Clone
 from tests.pushes import LANDED, REPOSITORY, push, sha
 from workers.app import message
-from workers.days import assembled, close_due_days, closes_at, due_days
+from workers.days import ask_sources, assembled, close_due_days, closes_at, due_days
 from workers.facts import facts_from
 from workers.services import Services, connect
 from workers.stages import analyse_commit, give_up
@@ -26,7 +27,11 @@ CLOSES = datetime(2026, 2, 17, 16, 30, tzinfo=UTC)  # 00:30 of the 18th in Shang
 
 @pytest.fixture
 def services(redis_url: str, tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(report_dir=tmp_path / "reports", report_time=time(0, 30), report_grace_minutes=60)
+    clone = Clone(tmp_path / "clone")
+    clone.commit("long ago", {"a": "1"}, when=LANDED - timedelta(days=400))
+    followed = RepositorySettings(name=REPOSITORY, source=str(clone.path))
+    settings = Settings(report_dir=tmp_path / "reports", report_time=time(0, 30), report_grace_minutes=60,
+                        daybook_repositories=(followed,))  # fmt: skip
     services = connect(settings, redis_url)
     yield services
     services.ledger.close()
@@ -108,6 +113,7 @@ def test_days_missed_while_the_scheduler_was_down_are_caught_up_quiet_ones_too(s
     services.ledger.redis.hset("daybook:repositories", REPOSITORY, LANDED.timestamp())
     done(services, 2)
     late = CLOSES + timedelta(days=3)
+    ask_sources(services, late)
     assert [day for _, day in due_days(services, late)] == [DAY + timedelta(days=ahead) for ahead in range(4)]
     close_due_days(services, late)
     assert [kept(services, DAY + timedelta(days=ahead))[1] for ahead in range(4)] == [1, 0, 0, 1]

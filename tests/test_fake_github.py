@@ -103,3 +103,25 @@ def test_bad_days_end(fake: FakeGitHub, clone: Clone) -> None:
         get(fake, "").json()
     assert get(fake, "/commits/main").status_code == 200
     assert fake.paths()[-1] == f"/repos/{NAME}/commits/main"
+
+
+def test_matching_refs(fake: FakeGitHub, clone: Clone) -> None:
+    main = clone.commit("one", {"a": "x"})
+    release = clone.commit("two", {"a": "y"}, branch="release/1")
+    assert get(fake, "/git/matching-refs/heads/main").json() == [{"ref": "refs/heads/main", "object": {"sha": main}}]
+    assert [ref["object"]["sha"] for ref in get(fake, "/git/matching-refs/heads/").json()] == [main, release]
+    assert get(fake, "/git/matching-refs/heads/none").json() == []
+
+
+def test_webhooks_are_shown_to_administrators(fake: FakeGitHub) -> None:
+    fake.tokens |= {"a reader", "an administrator"}
+    fake.administrators.add("an administrator")
+    repository = fake.repositories[NAME.lower()]
+    repository.deliveries = [{"id": 7}]
+    assert get(fake, "/hooks", Authorization="Bearer a reader").status_code == 404
+    allowed = {"Authorization": "Bearer an administrator"}
+    assert get(fake, "/hooks", **allowed).json() == []
+    assert get(fake, "/hooks/1/deliveries", **allowed).json() == [{"id": 7}]
+    url = f"{fake.url}/repos/{NAME}/hooks/1/deliveries/7/attempts"
+    assert requests.post(url, headers=allowed, timeout=5).status_code == 202
+    assert repository.redelivered == [7]

@@ -212,8 +212,10 @@ def test_a_token_opens_a_private_repository(fake: FakeGitHub) -> None:
     fake.tokens = {"good"}
     settings = Settings(github_token=SecretStr("good"), github_api_url=fake.url)
     assert GitHub.from_settings(settings).diff("octocat/private", SHA) == EXPECTED
-    with pytest.raises(Permanent, match=r"GitHub refuses the credentials \(Bad credentials\): check GITHUB_TOKEN"):
+    refused = r"GitHub refuses the credentials \(Bad credentials\): check GITHUB_TOKEN"
+    with pytest.raises(Transient, match=refused) as caught:
         GitHub(token=SecretStr("bad"), api_url=fake.url).diff("octocat/private", SHA)
+    assert (caught.value.shared, caught.value.retry_after) == (True, 60)  # a person mends it, and no commit is given up
     with pytest.raises(Permanent, match="may not read this repository"):
         GitHub(api_url=fake.url).diff("octocat/private", SHA)
 
@@ -286,7 +288,7 @@ def test_an_app_that_is_not_installed(fake: FakeGitHub, private_key: str) -> Non
 
 def test_an_app_with_another_key(fake: FakeGitHub, private_key: str) -> None:
     fake._apps.clear()
-    with pytest.raises(Permanent, match=r"could not be decoded\): check GITHUB_TOKEN or the App's key"):
+    with pytest.raises(Transient, match=r"could not be decoded\): check GITHUB_TOKEN or the App's key"):
         app(fake, private_key).diff(NAME, SHA)
 
 

@@ -18,11 +18,13 @@ from workers.app import messages
 if TYPE_CHECKING:
     from core.ledger import Ledger
     from core.settings import Settings
+    from webhook.metrics import Refusals
 
 log = structlog.get_logger()
 
 LARGEST_BODY = 25 * 1024 * 1024  # GitHub delivers no payload over 25 MB
 DRAINED = 2 * LARGEST_BODY
+MOST_COMMITS = 2048  # GitHub lists no more of a push, and does not say that it was cut
 _DELIVERY = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
 Answer = tuple[Response, int]
@@ -36,7 +38,7 @@ class Refused(Exception):
         self.status = status
 
 
-def create_webhook(ledger: Ledger, settings: Settings) -> Blueprint:
+def create_webhook(ledger: Ledger, settings: Settings, refusals: Refusals) -> Blueprint:
     """The endpoint that GitHub's webhook points at."""
     blueprint = Blueprint("webhook", __name__)
     breaker = Breaker()
@@ -48,6 +50,7 @@ def create_webhook(ledger: Ledger, settings: Settings) -> Blueprint:
         try:
             return _answered(_verified_body(secrets), delivery, ledger, settings, breaker)
         except (Refused, BadPayload, RedisUnavailable) as error:
+            refusals.count(error.status)
             log.warning("delivery_refused", status=error.status, delivery=_shown(delivery), reason=str(error))
             return _error(error)
 
@@ -104,6 +107,8 @@ def _recorded(received: Received, ledger: Ledger, breaker: Breaker) -> Answer:
     push = received.push
     queue = messages(Stage.FETCH, (commit.id for commit in push.commits))
     queued, known = breaker.call(lambda: ledger.receive(push, queue))
+    if len(push.commits) + len(received.rejected) >= MOST_COMMITS:
+        breaker.call(lambda: ledger.hurry(push.repository))  # the rest of it is found by reconciliation
     log.info("push_received", delivery=push.delivery, repository=push.repository, queued=queued, known=known,
              rejected=len(received.rejected))  # fmt: skip
     answer = {"delivery": push.delivery, "queued": queued, "known": known}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -24,11 +23,8 @@ from pydantic import (
 
 from core.models import Commit, Found, Push, RepositoryName, Sha
 from core.settings import RepositorySettings, Settings
-from workers.redact import redact
+from workers.intake import LONGEST_MESSAGE, LONGEST_NAME, Arrival, cut, taken_commit
 
-LONGEST_MESSAGE = 65_536
-LONGEST_NAME = 200
-CUT_MARK = " … [cut]"
 NULL_SHA = "0" * 40
 FUTURE = timedelta(hours=1)
 
@@ -55,7 +51,7 @@ class Received:
 
 
 def _cut(longest: int) -> AfterValidator:
-    return AfterValidator(lambda text: text if len(text) <= longest else text[: longest - len(CUT_MARK)] + CUT_MARK)
+    return AfterValidator(lambda text: cut(text, longest))
 
 
 def _moment(value: object) -> object:
@@ -170,33 +166,25 @@ def _ignored(payload: _Push, table: RepositorySettings | None) -> str:
 
 def _commits(payload: _Push, table: RepositorySettings, landed: datetime) -> tuple[list[Commit], list[str]]:
     commits, rejected = [], []
+    arrival = Arrival(payload.repository.full_name, _branch(payload), landed, Found.PUSH)
     for position, raw in enumerate(payload.commits):
         try:
             told = _commit.validate_python(raw)
         except ValidationError as error:
             rejected.append(f"commits.{position}.{_first_fault(error)}")
             continue
-        author = told.author.name or told.author.username or "unknown"
-        if any(
-            fnmatchcase(name, pattern)
-            for pattern in table.ignore_authors
-            for name in (author, told.author.username or "")
-        ):
-            continue
-        commits.append(
-            Commit(
-                repository=payload.repository.full_name,
-                sha=told.id,
-                message=redact(told.message),
-                author=author,
-                login=told.author.username,
-                committed_at=told.timestamp,
-                landed_at=landed,
-                position=position,
-                branch=_branch(payload),
-                found_by=Found.PUSH,
-            )
+        taken = taken_commit(
+            arrival,
+            table,
+            sha=told.id,
+            message=told.message,
+            author=told.author.name,
+            login=told.author.username,
+            committed_at=told.timestamp,
+            position=position,
         )
+        if taken:
+            commits.append(taken)
     return commits, rejected
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import redis
 import structlog
 
-from core.ledger import day_bounds
-from report.daily import DailyReport, assemble
+from core.ledger import Asked, day_bounds
+from report.daily import DailyReport, Rewrite, assemble
 from report.files import write_report
 from report.json import report_from_json, report_json
+from report.labels import labels
+from workers.follow import found_by, has_source
+from workers.reconcile import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +26,9 @@ log = structlog.get_logger()
 
 LATE_SECONDS = 60.0  # late commits of a closed day are gathered this long before its page is made again
 LOCK_SECONDS = 300.0
+ASKING_SECONDS = 120.0  # for all sources in one round
+ASK_AGAIN_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 600.0
 
 
 def assembled(services: Services, repository: str, day: date) -> DailyReport:
@@ -29,6 +36,7 @@ def assembled(services: Services, repository: str, day: date) -> DailyReport:
     settings = services.settings
     kept = services.ledger.report(repository, day)
     before = report_from_json(kept) if kept else None
+    asked = services.ledger.asked(repository, day)
     report = assemble(
         services.ledger.records(repository, day),
         repository=repository,
@@ -37,6 +45,9 @@ def assembled(services: Services, repository: str, day: date) -> DailyReport:
         language=settings.language_of(repository),
         revision=before.revision if before else 1,
         web_url=settings.web_url(repository),
+        source_ok=asked is None or asked.ok,
+        asked=_asked_in_words(services, repository, asked) if asked else "",
+        rewrites=_rewrites(services, repository, day),
     )
     return report if before is None or report == before else report.model_copy(update={"revision": before.revision + 1})
 
@@ -57,7 +68,9 @@ def close_due_days(services: Services, now: datetime | None = None) -> None:
         return
     try:
         moment = now or datetime.now(UTC)
+        ask_sources(services, moment)
         for repository, day in due_days(services, moment):
+            _note_asked(services, repository, day, moment)
             write_day(services, repository, day)
         for repository, day, changed in services.ledger.dirty_days():
             _renew_day(services, repository, day, changed, moment)
@@ -68,8 +81,76 @@ def close_due_days(services: Services, now: datetime | None = None) -> None:
             log.warning("close_days_slow", seconds=LOCK_SECONDS)  # it ran out and may be another's now
 
 
+def ask_sources(services: Services, now: datetime) -> None:
+    """Reconcile each repository that has a day to close, until its source has answered since the day's end."""
+    until = time.monotonic() + ASKING_SECONDS
+    day = services.ledger.day_of(now)
+    while now < closes_at(services, day):
+        day -= timedelta(days=1)
+    for repository in services.ledger.repositories():
+        if time.monotonic() < until and _must_ask(services, repository, day):
+            result = reconcile(services, repository, found_by(services, repository), now=now)
+            if result.retry_after and result.retry_after > ASK_AGAIN_SECONDS:
+                services.ledger.next_turn(f"close:{repository}", min(result.retry_after, LONGEST_WAIT_SECONDS))
+
+
+def _must_ask(services: Services, repository: str, day: date) -> bool:
+    ledger = services.ledger
+    kept = ledger.report_days(repository)
+    closed = (kept and kept[0] >= day) or day < ledger.day_of(ledger.first_seen(repository))
+    if _source_told(services, repository, day) or (closed and not ledger.waits_for_source(repository)):
+        return False
+    return ledger.take_turn(f"close:{repository}", ASK_AGAIN_SECONDS)
+
+
+def _source_told(services: Services, repository: str, day: date) -> bool:
+    """Whether the source has told of all that landed on a day; so it has when there is none to ask."""
+    if not has_source(services, repository):
+        return True
+    outcome = services.ledger.outcome(repository)
+    return outcome is not None and outcome.covers(day_bounds(day, services.settings.zone)[1])
+
+
+def _note_asked(services: Services, repository: str, day: date, now: datetime) -> None:
+    """Keep for the day's page what was asked; a good answer stays as it is, so that the page does too."""
+    kept = services.ledger.asked(repository, day)
+    if not has_source(services, repository) or (kept and kept.ok):
+        return
+    outcome, told = services.ledger.outcome(repository), _source_told(services, repository, day)
+    if kept is None or told:
+        at = outcome.answered_at if told and outcome else now
+        asked = Asked(ok=told, at=at or now, source=outcome.source if outcome else "",
+                      branches=outcome.branches if outcome else ())  # fmt: skip
+        services.ledger.note_asked(repository, day, asked)
+
+
+def _asked_in_words(services: Services, repository: str, asked: Asked) -> str:
+    if not asked.branches:
+        return ""
+    at = asked.at.astimezone(services.settings.zone)
+    return labels(services.settings.language_of(repository)).word(
+        "asked_branches",
+        source=asked.source,
+        repository=repository,
+        branches=", ".join(asked.branches),
+        at=f"{at:%Y-%m-%d %H:%M}",
+        timezone=services.settings.report_timezone,
+    )
+
+
+def _rewrites(services: Services, repository: str, day: date) -> tuple[Rewrite, ...]:
+    ledger = services.ledger
+    pushes = ledger.forced_pushes(repository, *day_bounds(day, services.settings.zone))
+    return tuple(
+        Rewrite(branch=push.branch, before=push.before, after=push.after, replaced=ledger.replaced(repository, push)[1])
+        for push in pushes
+    )
+
+
 def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
     """Days that are over, have no report yet, and have waited for their commits long enough; oldest first.
+
+    They wait for their source's answer too, no longer than for the commits.
 
     They begin with the day a repository was first heard of, so days that a dead scheduler missed are caught up.
     """
@@ -78,7 +159,8 @@ def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
         first = services.ledger.day_of(services.ledger.first_seen(repository))
         day = max(first, kept[0] + timedelta(days=1)) if kept else first
         while now >= closes_at(services, day):
-            if _complete(services, repository, day) or now >= closes_at(services, day) + grace(services):
+            ready = _source_told(services, repository, day) and _complete(services, repository, day)
+            if ready or now >= closes_at(services, day) + grace(services):
                 yield repository, day
             day += timedelta(days=1)
 
@@ -104,5 +186,6 @@ def _renew_day(services: Services, repository: str, day: date, changed: float, n
         return
     settled = _complete(services, repository, day) or now.timestamp() - changed > LATE_SECONDS
     if settled:
+        _note_asked(services, repository, day, now)
         write_day(services, repository, day)
         services.ledger.clean_day(repository, day, changed)

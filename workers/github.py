@@ -9,7 +9,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ import requests
 from github import Auth
 from github.Commit import Commit
 from github.File import File
+from github.Requester import Requester
 from jwt import PyJWTError
 from pydantic import SecretStr, ValidationError
 from urllib3 import Retry
@@ -28,6 +29,7 @@ from urllib3 import Retry
 from core.errors import Permanent, Transient
 from core.models import Diff, FileChange
 from core.settings import Settings
+from workers.deadlines import within
 from workers.patch import MAX_FILES
 
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
@@ -36,6 +38,9 @@ EMPTY_BLOB: Final = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 # What GitHub asks for when a secondary limit names no time, and the longest that any limit lasts.
 SECONDARY_WAIT_SECONDS: Final = 60.0
 LONGEST_WAIT_SECONDS: Final = 3600.0
+# A wrong token is mended by a person: look again now and then, give up nothing.
+CREDENTIALS_WAIT_SECONDS: Final = 60.0
+TOTAL_SECONDS: Final = 90.0
 
 Status = Literal["added", "removed", "modified", "renamed", "copied", "changed", "unchanged"]
 
@@ -53,6 +58,25 @@ _RETRY: Final = Retry(
 )
 
 
+class NotThere(Permanent):
+    """GitHub does not know the commit; right after a push its servers may not all know it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What GitHub answered to a question: JSON not yet checked, None without a body.
+
+    `next` is the address of the following page; `remaining` and `limit` count requests, None when GitHub did not say.
+    """
+
+    status: int
+    body: Any
+    etag: str = ""
+    next: str | None = None
+    remaining: int | None = None
+    limit: int | None = None
+
+
 @dataclass
 class _Installation:
     """The App as installed by one owner; its token is fetched by one thread while the others wait."""
@@ -65,7 +89,7 @@ class GitHub:
     """Commits of repositories on GitHub. Threads may share one; the constructor does no I/O.
 
     Credentials: an App's id and private key, else a token, else none (60 requests an hour). `timeout` is in seconds,
-    for each wait on the network.
+    for each wait on the network, `total` for one diff with all its pages.
     """
 
     def __init__(
@@ -76,11 +100,13 @@ class GitHub:
         private_key: SecretStr | None = None,
         api_url: str = "https://api.github.com",
         timeout: float = 20.0,
+        total: float = TOTAL_SECONDS,
         connections: int = 32,
     ) -> None:
         self._token = token
         self._app_id = app_id
         self._private_key = private_key
+        self._total = total
         self._options: dict[str, Any] = {  # the one shape that PyGithub's two clients take
             "base_url": api_url.rstrip("/"),
             "timeout": math.ceil(timeout),
@@ -111,9 +137,9 @@ class GitHub:
     def diff(self, repository: str, sha: str) -> Diff:
         """What a commit changed against its first parent: one request for every 300 files.
 
-        Raises Transient (with GitHub's own wait when it names one) or Permanent.
+        Raises Transient (with GitHub's own wait when it names one), NotThere or another Permanent.
         """
-        with _translated(f"{repository}@{sha[:12]}"):
+        with _translated(f"{repository}@{sha[:12]}"), within(self._total):
             try:
                 commit = self._client_for(repository).get_repo(repository).get_commit(sha)
                 return _diff(commit.complete(), sha)
@@ -121,6 +147,35 @@ class GitHub:
                 if error.status in (401, 403, 404):
                     self._forget_installation(repository)
                 raise
+
+    def ask(
+        self, repository: str, path: str, *, verb: str = "GET", etag: str = "", accept: Collection[int] = ()
+    ) -> Answer:
+        """One request about a repository: `path` under its address, or the `next` page of an answer.
+
+        With `etag`, 304 comes back when nothing has changed since. Raises Transient or Permanent for every status from
+        400 on but those in `accept`.
+        """
+        url = path if path.startswith("http") else f"/repos/{repository}{path}"
+        with _translated(repository), within(self._total):
+            try:
+                return _asked(self._client_for(repository).requester, url, verb, etag, accept)
+            except github.GithubException as error:
+                if error.status in (401, 403, 404):
+                    self._forget_installation(repository)
+                raise
+
+    def ask_as_app(self, path: str, *, verb: str = "GET", accept: Collection[int] = ()) -> Answer | None:
+        """One request as the App itself, such as `/app/hook/deliveries`; None when the credentials are no App's."""
+        if self._app_id is None or self._private_key is None:
+            return None
+        with _translated(path), within(self._total), _readable_key():
+            return _asked(github.Github(auth=self._app_auth(), **self._options).requester, path, verb, "", accept)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether requests are signed; anonymous ones are few and may read public things only."""
+        return self._token is not None or self._app_id is not None
 
     def _client_for(self, repository: str) -> github.Github:
         if self._app_id is not None and self._private_key is not None:
@@ -156,6 +211,24 @@ class GitHub:
         """The App may have been installed anew under another number."""
         with self._lock:
             self._installations.pop(repository.partition("/")[0].lower(), None)
+
+
+def _asked(requester: Requester, url: str, verb: str, etag: str, accept: Collection[int]) -> Answer:
+    headers = {"If-None-Match": etag} if etag else {}
+    status, told, output = requester.requestJson(verb, url, headers=headers)
+    body = json.loads(output) if output else None
+    if status >= 400 and status not in accept:
+        raise requester.createException(status, told, body if isinstance(body, dict) else {})
+    links = requests.utils.parse_header_links(str(told.get("link", "")))
+    remaining, limit = (str(told.get(f"x-ratelimit-{name}", "")) for name in ("remaining", "limit"))
+    return Answer(
+        status=status,
+        body=body,
+        etag=str(told.get("etag", "")),
+        next=next((link["url"] for link in links if link.get("rel") == "next"), None),
+        remaining=int(remaining) if remaining.isdecimal() else None,
+        limit=int(limit) if limit.isdecimal() else None,
+    )
 
 
 def _diff(commit: Commit, sha: str) -> Diff:
@@ -236,13 +309,16 @@ def _from_answer(error: github.GithubException, subject: str) -> Transient | Per
     if error.status in (403, 429) and (wait := _limit_wait(error, said)) is not None:
         return Transient(f"GitHub's request limit is reached: {said}", retry_after=wait, shared=True)
     if error.status == 401:
-        return Permanent(f"{subject}: GitHub refuses the credentials ({said}): check GITHUB_TOKEN or the App's key")
+        reason = f"{subject}: GitHub refuses the credentials ({said}): check GITHUB_TOKEN or the App's key"
+        return Transient(reason, retry_after=CREDENTIALS_WAIT_SECONDS, shared=True)
     if error.status == 403:
         return Permanent(
             f"{subject}: GitHub forbids it ({said}): give the token or App read access to this repository's contents"
         )
+    if error.status == 422 and said.startswith("No commit found"):
+        return NotThere(f"{subject}: GitHub answered 422 ({said})")
     if error.status == 404:
-        return Permanent(
+        return NotThere(
             f"{subject}: GitHub has no such commit, or the token or App may not read this repository: check its access"
         )
     if error.status == 408 or error.status >= 500 or "temporarily unavailable" in said.lower():

@@ -13,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import IO, Final
 
 from core.errors import DaybookError, Permanent, Transient
 from core.models import SHA_PATTERN, Diff
+from workers.landings import Landing, landings_from
 from workers.patch import DIFF_FORMAT, HISTORY_FORMAT, CommitInfo, diff_from_git, history_from_git
 
 # A commit whose diff is longer than this is listed without patches, so that one import of a vendored tree does not
@@ -54,22 +54,6 @@ _HISTORY: Final = (*_DIFF, "--no-renames", "--date=raw", "--no-notes", "--format
 
 # How git says (in English, see LC_ALL below) that the clone lacks what was asked for.
 _UNKNOWN = re.compile(r"bad object|bad revision|unknown revision|not a commit|is a (?:tree|blob)|ambiguous argument")
-
-
-@dataclass(frozen=True, slots=True)
-class Landing:
-    """A first-parent commit with the commits that it merged, oldest first, itself last: one push, as GitHub tells it.
-
-    `before` is the branch's commit until then; 40 (or 64) zeros when there was none.
-    """
-
-    before: str
-    commits: tuple[CommitInfo, ...]
-
-    @property
-    def head(self) -> CommitInfo:
-        """The commit that the branch stood on afterwards."""
-        return self.commits[-1]
 
 
 class _Failed(Exception):
@@ -132,7 +116,33 @@ class GitRepository:
             wanted = [sha for sha in wanted if sha not in boundary]
             if not wanted:
                 return []
-            return _landings(self._between(wanted[-1], wanted[0]), set(wanted), tip=wanted[0])
+            return landings_from(self._between(wanted[-1], wanted[0]), set(wanted), tip=wanted[0])
+
+    def landed(self, base: str, head: str) -> list[Landing] | None:
+        """What landed on the way to `head` that `base` lacks, oldest first; None when the clone has no `base`.
+
+        Raises DaybookError with a remedy.
+        """
+        with _for_a_person(self.path):
+            return landings_from(self._history(head, f"^{base}"), None, tip=head) if self._has(base) else None
+
+    def lacking(self, before: str, after: str) -> list[str] | None:
+        """The commits of `before` that `after` lacks, oldest first; None when the clone has not both."""
+        with _for_a_person(self.path):
+            if not (self._has(before) and self._has(after)):
+                return None
+            return self._git("rev-list", "--topo-order", "--reverse", before, f"^{after}", "--").decode().split()
+
+    def branches(self) -> dict[str, str]:
+        """Branch → sha: the clone's own branches, and those of origin that it has none of its own for."""
+        found: dict[str, str] = {}
+        with _for_a_person(self.path):
+            for folder in ("refs/remotes/origin/", "refs/heads/"):
+                listed = self._git("for-each-ref", "--format=%(objectname) %(refname)", folder)
+                rows = (line.split(" ", 1) for line in listed.decode("utf-8", "replace").splitlines())
+                found |= {name.removeprefix(folder): sha for sha, name in rows}
+        found.pop("HEAD", None)
+        return found
 
     def resolve(self, rev: str) -> str:
         """The sha of a branch, tag or other revision. Raises DaybookError when there is none."""
@@ -169,9 +179,19 @@ class GitRepository:
     def _between(self, oldest: str, newest: str) -> list[CommitInfo]:
         """Each commit that came onto the branch with `oldest` and after it up to `newest`; parents before children."""
         parents = self._git("rev-list", "--parents", "--max-count=1", oldest, "--").decode().split()[1:]
-        selection = f"{newest}\n" + (f"^{parents[0]}\n" if parents else "")
-        order = self._git("rev-list", "--topo-order", "--reverse", "--stdin", text=selection, seconds=HISTORY_SECONDS)
+        return self._history(newest, *(f"^{parent}" for parent in parents[:1]))
+
+    def _history(self, *selection: str) -> list[CommitInfo]:
+        text = "".join(f"{revision}\n" for revision in selection)
+        order = self._git("rev-list", "--topo-order", "--reverse", "--stdin", text=text, seconds=HISTORY_SECONDS)
         return history_from_git(self._git(*_HISTORY, "--stdin", text=order.decode(), seconds=HISTORY_SECONDS))
+
+    def _has(self, sha: str) -> bool:
+        try:
+            self._git("cat-file", "-e", f"{sha}^{{commit}}")
+        except _Failed:
+            return False
+        return True
 
     def _boundary(self) -> frozenset[str]:
         """Where a shallow clone ends: commits that look as if they had no parents."""
@@ -311,38 +331,3 @@ def _within(listing: bytes, since: datetime | None, until: datetime | None) -> l
         for stamp, sha in pairs
         if (since is None or int(stamp) >= since.timestamp()) and (until is None or int(stamp) < until.timestamp())
     ]
-
-
-def _landings(commits: list[CommitInfo], wanted: set[str], *, tip: str) -> list[Landing]:
-    """Each first-parent commit with what it brought that no earlier one had; `commits` has parents before children."""
-    by_sha = {commit.sha: commit for commit in commits}
-    place = {commit.sha: number for number, commit in enumerate(commits)}
-    known: set[str] = set()
-    landings = []
-    for sha in _first_parent_line(by_sha, tip):
-        brought = _brought(by_sha, sha, known)
-        known |= brought
-        if sha in wanted:
-            before = next(iter(by_sha[sha].parents), "0" * len(sha))
-            landings.append(Landing(before, tuple(by_sha[one] for one in sorted(brought, key=place.__getitem__))))
-    return landings
-
-
-def _first_parent_line(by_sha: dict[str, CommitInfo], tip: str) -> list[str]:
-    line = []
-    sha: str | None = tip
-    while sha in by_sha:
-        line.append(sha)
-        sha = next(iter(by_sha[sha].parents), None)
-    return line[::-1]
-
-
-def _brought(by_sha: dict[str, CommitInfo], sha: str, known: set[str]) -> set[str]:
-    brought = {sha}
-    waiting = list(by_sha[sha].parents[1:])
-    while waiting:
-        parent = waiting.pop()
-        if parent in by_sha and parent not in known and parent not in brought:
-            brought.add(parent)
-            waiting.extend(by_sha[parent].parents)
-    return brought

@@ -39,10 +39,11 @@ _STATUS: Final[dict[bytes, Status]] = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An author or committer, as the commit spells it."""
+    """An author or committer, as the commit spells it; `login` where the source knows the account."""
 
     name: str
     email: str
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,9 @@ class FakeGitHub:
         self.repositories: dict[str, FakeRepository] = {}
         self.requests: list[Request] = []
         self.tokens: set[str] = set()
+        self.scopes: str | None = "repo"  # of the tokens; None: they are fine-grained
+        self.administrators: set[str] = set()
+        self.app_hook = FakeRepository("the App's own webhook")
         self.token_lifetime = timedelta(hours=1)
         self.remaining = 5000
         self._apps: dict[str, _App] = {}
@@ -125,6 +128,11 @@ class FakeGitHub:
         with self._lock:
             self._troubles.append(_Misbehaviour(kind, times, after, seconds, status))
 
+    def recover(self) -> None:
+        """End all misbehaviour."""
+        with self._lock:
+            self._troubles.clear()
+
     def paths(self) -> list[str]:
         """The paths asked for, in order."""
         return [request.path for request in self.requests]
@@ -147,15 +155,27 @@ class FakeGitHub:
     def answer(self, request: Request) -> Answer:
         """What GitHub says to a request."""
         match [unquote(part) for part in request.path.strip("/").split("/")]:
+            case ["rate_limit"]:
+                return self._rate_limit(request)
             case ["app", "installations"]:
                 return self._installations(request)
             case ["app", "installations", number, "access_tokens"] if request.method == "POST":
                 return self._access_token(request, number)
+            case ["app", "hook", *rest]:
+                signed = self._app(request) is not None
+                return self._deliveries(request, self.app_hook, rest) if signed else unreadable_jwt()
             case ["repos", owner, _, "installation"]:
                 return self._installation(request, owner)
             case ["repos", owner, name, *rest]:
                 return self._repository(request, f"{owner}/{name}", rest)
         return not_found()
+
+    def _rate_limit(self, request: Request) -> Answer:
+        given = request.headers.get("authorization", "").partition(" ")[2]
+        if given and given not in self.tokens:
+            return Answer(401, {"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"})
+        scopes = {"X-OAuth-Scopes": self.scopes} if given and self.scopes is not None else {}
+        return Answer(200, {"resources": {}}, scopes)
 
     def _repository(self, request: Request, name: str, rest: list[str]) -> Answer:
         if (refusal := self._refusal(request, name)) is not None:
@@ -170,7 +190,31 @@ class FakeGitHub:
                 return self._commit(request, repository, "/".join(revision))
             case ["compare", *span]:
                 return self._compare(request, repository, "/".join(span))
+            case ["git", "matching-refs", "heads", *prefix]:
+                refs, links = self._page(request, repository.refs("/".join(prefix)), self._size(request, 100))
+                return Answer(200, refs, links)
+            case ["hooks", *rest]:
+                return self._hooks(request, repository, rest)
         return not_found()
+
+    def _hooks(self, request: Request, repository: FakeRepository, rest: list[str]) -> Answer:
+        """Webhooks are shown to administrators alone; others are told that there is nothing."""
+        if request.headers.get("authorization", "").partition(" ")[2] not in self.administrators:
+            return not_found()
+        return self._deliveries(request, repository, rest[1:]) if rest else Answer(200, repository.hooks)
+
+    def _deliveries(self, request: Request, repository: FakeRepository, rest: list[str]) -> Answer:
+        match rest:
+            case ["deliveries"]:
+                chosen, links = self._page(request, repository.deliveries, self._size(request, 100))
+                return Answer(200, chosen, links)
+            case ["deliveries", number, "attempts"] if request.method == "POST":
+                repository.redelivered.append(int(number))
+                return Answer(202, {})
+        return not_found()
+
+    def _size(self, request: Request, most: int) -> int:
+        return min(int(request.query.get("per_page", 30)), most)
 
     def _refusal(self, request: Request, name: str) -> Answer | None:
         """401 for a wrong token, 404 for what does not exist or may not be seen."""
@@ -206,11 +250,7 @@ class FakeGitHub:
         shas = repository.shas(*span, request.query.get("sha", repository.default_branch))
         size = min(int(request.query.get("per_page", 30)), 100)
         chosen, links = self._page(request, shas, size)
-        body = [
-            {key: value for key, value in (repository.commit(sha) or {}).items() if key not in ("files", "stats")}
-            for sha in chosen
-        ]
-        return Answer(200, body, links)
+        return Answer(200, repository.listed(chosen), links)
 
     def _compare(self, request: Request, repository: FakeRepository, span: str) -> Answer:
         base, _, head = span.partition("...")
@@ -222,7 +262,7 @@ class FakeGitHub:
         status = "diverged" if shas and behind else "ahead" if shas else "behind" if behind else "identical"
         body = {
             "status": status, "ahead_by": len(shas), "behind_by": len(behind), "total_commits": len(shas),
-            "commits": [repository.commit(sha) for sha in chosen],
+            "commits": repository.listed(chosen),
         }  # fmt: skip
         return Answer(200, body, links)
 
@@ -248,7 +288,9 @@ class FakeGitHub:
 
     def _installations(self, request: Request) -> Answer:
         app = self._app(request)
-        return unreadable_jwt() if app is None else Answer(200, [{"id": number} for number in app.owners.values()])
+        if app is None:
+            return unreadable_jwt()
+        return Answer(200, [{"id": number, "account": {"login": owner}} for owner, number in app.owners.items()])
 
     def _installation(self, request: Request, owner: str) -> Answer:
         app = self._app(request)

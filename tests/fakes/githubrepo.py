@@ -23,6 +23,9 @@ class FakeRepository:
     private: bool = False
     default_branch: str = "main"
     commits: dict[str, Json] = field(default_factory=dict)
+    hooks: list[Json] = field(default_factory=list)
+    deliveries: list[Json] = field(default_factory=list)
+    redelivered: list[int] = field(default_factory=list)
 
     def commit(self, rev: str) -> Json | None:
         """The commit named by a sha or branch; None when there is none."""
@@ -36,6 +39,24 @@ class FakeRepository:
     def shas(self, *arguments: str) -> list[str]:
         """What `git rev-list` lists, newest first."""
         return self.git("rev-list", *arguments).decode().split()
+
+    def listed(self, shas: list[str]) -> list[Json]:
+        """Commits as lists show them, without files, in one git command."""
+        form = "--format=%x01%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
+        text = self.git("log", "--no-walk=unsorted", form, *shas).decode("utf-8", "replace") if shas else ""
+        found = []
+        for row in text.split("\x01")[1:]:
+            sha, tree, parents, *people, message = row.split("\0")
+            whole = commit_json(self.name, sha, parents.split(), [], message.rstrip("\n"), tree=tree, people=people)
+            found.append({key: value for key, value in whole.items() if key not in ("files", "stats")})
+        return found
+
+    def refs(self, prefix: str) -> list[Json]:
+        """The branches that begin so."""
+        rows = self.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/").decode().splitlines()
+        pairs = [row.split(" ", 1) for row in rows]
+        wanted = f"refs/heads/{prefix}"
+        return [{"ref": name, "object": {"sha": sha}} for sha, name in pairs if name.startswith(wanted)]
 
     def _load(self, sha: str) -> Json:
         fields = self.git("show", "-s", "--format=%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", sha)
