@@ -18,7 +18,10 @@ COMMANDS = {
     "up": ("cli.up:up", "run every process here: web, worker, control, beat (and Redis)"),
     "replay": ("cli.replay:replay_command", "post a clone's history to a running endpoint as signed pushes"),
     "report": ("cli.report:report", "assemble a day's report now and print it"),
+    "backfill": ("cli.backfill:backfill", "ask the source what landed and queue what is not known yet"),
     "triage": ("cli.triage:triage", "what the rules make of a clone's commits, as JSON lines"),
+    "failed": ("cli.failed:failed", "the commits that were given up on: list, retry, drop"),
+    "check": ("cli.check:check", "check settings, Redis, GitHub, the model, Slack, clock and scheduler"),
     "status": ("cli.status:status", "what is waiting, done and failed"),
     "web": ("cli.processes:web", "the web process alone"),
     "worker": ("cli.processes:worker", "a worker alone: fetches and analyses commits"),
@@ -61,7 +64,8 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     debug = "--debug" in sys.argv
     try:
-        daybook([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
+        code = daybook([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)  # click hands an Exit's code back
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -1,18 +1,19 @@
-"""Who may read the pages: the password, or a reader on the same machine with nothing in between; pure."""
+"""Who may read the pages: the password, or a reader on the same machine with nothing in between."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from core.settings import Settings
+    from report.throttle import Throttle
 
-Verdict = Literal["open", "unauthorised", "closed"]
+Verdict = Literal["open", "unauthorised", "closed", "throttled"]
 
 # What proxies and tunnels add to a request; names in lower case.
 _FORWARDED = {"forwarded", "via", "x-real-ip", "true-client-ip", "x-client-ip", "x-cluster-client-ip", "cdn-loop"}
@@ -48,6 +49,14 @@ def judge(visit: Visit, settings: Settings) -> Verdict:
     given = (visit.password or "").encode("utf-8", "surrogatepass")
     expected = settings.site_password.get_secret_value().encode()
     return "open" if hmac.compare_digest(given, expected) and expected else "unauthorised"
+
+
+def admit(visit: Visit, settings: Settings, throttle: Throttle) -> tuple[Verdict, int]:
+    """As `judge`, with `throttled` and the seconds to wait for an address that guessed wrong too often."""
+    verdict = judge(visit, settings)
+    guessed = visit.password is not None and judge(replace(visit, password=None), settings) == "unauthorised"
+    wait = throttle.guess(visit.remote, right=verdict == "open") if guessed else 0
+    return ("throttled", wait) if wait else (verdict, 0)
 
 
 def _is_local(visit: Visit, settings: Settings) -> bool:

@@ -6,13 +6,14 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, redirect, request
 from redis import RedisError
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from core.models import SHA_PATTERN, CommitRecord, Language
 from core.settings import Settings
-from report.access import Visit, judge
+from report.access import Verdict, Visit, admit
 from report.daily import DailyReport, anchor, assemble
 from report.html import (
     Day,
@@ -28,6 +29,7 @@ from report.html import (
 from report.json import report_from_json, report_json
 from report.labels import labels
 from report.markdown import markdown
+from report.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,8 @@ DAYS_TOGETHER = 7  # links of the archive to the pages of all repositories
 DAYS_WITH_NUMBERS = 30  # per repository in the archive; each costs the reading of its report
 
 _DAY_FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(\.md|\.json)?", re.ASCII)
+
+_STATUS: dict[Verdict, int] = {"unauthorised": 401, "closed": 403, "throttled": 429}
 
 Form = Literal["html", "md", "json"]
 
@@ -56,14 +60,18 @@ class Archive(Protocol):
         """What is known of a commit."""
 
 
-def create_site(ledger: Archive, settings: Settings) -> Blueprint:
-    """The pages over what the ledger holds; no I/O before the first request."""
+def create_site(ledger: Archive, settings: Settings, throttle: Throttle | None = None) -> Blueprint:
+    """The pages over what the ledger holds; no I/O before the first request.
+
+    `throttle` counts wrong passwords; give the same to whatever else takes the password.
+    """
     site = Blueprint("site", __name__)
     pages = _Pages(ledger, settings)
+    guesses = throttle or Throttle()
 
     @site.before_request
     def check_access() -> Response | None:
-        return _refusal(settings)
+        return refusal(settings, guesses)
 
     @site.after_request
     def secure(response: Response) -> Response:
@@ -79,6 +87,7 @@ def create_site(ledger: Archive, settings: Settings) -> Blueprint:
 
     site.add_url_rule("/", "archive", pages.archive)
     site.add_url_rule("/<file>", "day", pages.day)
+    site.add_url_rule("/<owner>/<name>", "repository", pages.repository)
     site.add_url_rule("/<owner>/<name>/<file>", "report", pages.report)
     site.add_url_rule("/<owner>/<name>/commit/<sha>", "commit", pages.commit)
     return site
@@ -103,6 +112,9 @@ class _Pages:
         if not reports:
             abort(404)
         return _view(reports, form, [self._home(), *_forms(f"/{day}")], self.settings.report_language)
+
+    def repository(self, owner: str, name: str) -> WerkzeugResponse:
+        return redirect(f"/#{anchor('repository', self._known(owner, name))}")
 
     def report(self, owner: str, name: str, file: str) -> Response:
         day, form = _day_and_form(file)
@@ -193,7 +205,7 @@ def _view(reports: Sequence[DailyReport], form: Form, navigation: Sequence[Link]
     return Response(html_page(reports, navigation=navigation, language=language))
 
 
-def _refusal(settings: Settings) -> Response | None:
+def refusal(settings: Settings, throttle: Throttle) -> Response | None:
     """Why this request may not read, as a page; None when it may."""
     given = request.authorization
     visit = Visit(
@@ -202,10 +214,12 @@ def _refusal(settings: Settings) -> Response | None:
         headers=dict(request.headers),
         password=given.password if given and given.type == "basic" else None,
     )
-    verdict = judge(visit, settings)
+    verdict, wait = admit(visit, settings, throttle)
     if verdict == "open":
         return None
-    response = Response(notice_page(verdict, settings.report_language), 401 if verdict == "unauthorised" else 403)
+    response = Response(notice_page(verdict, settings.report_language), _STATUS[verdict])
+    if wait:
+        response.headers["Retry-After"] = str(wait)
     if verdict == "unauthorised":
         response.headers["WWW-Authenticate"] = 'Basic realm="Daybook", charset="UTF-8"'
     return response

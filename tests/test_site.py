@@ -314,3 +314,9 @@ def test_a_missing_or_malformed_host_is_not_local(headers: dict[str, str]) -> No
 
 def test_a_remote_reader_is_not_local_whatever_the_host_says() -> None:
     assert judge(Visit("203.0.113.9", "HTTP/1.1", {"Host": "localhost"}, None), configured()) == "closed"
+
+
+def test_a_repository_without_a_day_leads_to_its_place_in_the_archive(local: Client) -> None:
+    answer = local.get("/octocat/hello-world")
+    assert (answer.status, answer.headers["Location"]) == (302, "/#repository-octocat.hello-world")
+    assert local.get("/octocat/nothing").status == 404

@@ -10,8 +10,10 @@ from core.ledger import Ledger
 from core.log import configure_logging
 from core.settings import Settings, load_settings
 from report.site import create_site
+from report.throttle import Throttle
 from webhook.github import create_webhook
 from webhook.health import create_health
+from webhook.metrics import Refusals, create_metrics
 
 REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answered within 2 s whatever Redis does
 
@@ -27,10 +29,13 @@ def create_app(settings: Settings, redis_url: str) -> Flask:
             "and into the webhook's settings on GitHub"
         )
     app = Flask("daybook", static_folder=None)
-    ledger = Ledger(redis_url, settings.zone, timeout=REDIS_SECONDS)
-    app.register_blueprint(create_webhook(ledger, settings))
+    patience = settings.daybook_lease_seconds
+    ledger = Ledger(redis_url, settings.zone, timeout=REDIS_SECONDS, patience_seconds=patience)
+    refusals, throttle = Refusals(ledger), Throttle()
+    app.register_blueprint(create_webhook(ledger, settings, refusals))
     app.register_blueprint(create_health(ledger))
-    app.register_blueprint(create_site(ledger, settings))
+    app.register_blueprint(create_metrics(ledger, settings, throttle, refusals))
+    app.register_blueprint(create_site(ledger, settings, throttle))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[Response, int]:

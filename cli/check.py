@@ -1,0 +1,170 @@
+"""`daybook check`: settings, Redis, GitHub, the model, Slack, clock, scheduler, disk: a line each, with a remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import redis
+
+from core.errors import DaybookError
+from core.ledger import Ledger
+from core.redis_server import redis_url
+from core.settings import load_settings
+from workers.probes import Finding, clock_finding, probe_github, probe_model, probe_slack
+from workers.pulse import GONE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from core.ledger import Meters, ServerFacts
+    from core.settings import Settings
+
+OLDEST_REDIS = (6, 2)
+SWEEP_LATE_SECONDS = 30.0
+LITTLE_SPACE_BYTES = 500 * 2**20
+COLOURS = {"ok": "green", "warn": "yellow", "wrong": "red"}
+
+
+@click.command()
+def check() -> None:
+    """Check everything Daybook stands on; a line each, with a remedy; exit code 1 when something is wrong."""
+    try:
+        settings = load_settings()
+    except DaybookError as error:
+        tell([Finding("settings", "wrong", str(error).removeprefix("settings: "), "correct it and check again")], ())
+        raise click.exceptions.Exit(1) from None
+    findings: list[Finding] = []
+    for part in (check_settings, check_ledger, probe_github, probe_model, probe_slack, check_reports):
+        some = list(part(settings))
+        tell(some, settings.secrets())
+        findings += some
+    if any(found.verdict == "wrong" for found in findings):
+        raise click.exceptions.Exit(1)
+
+
+def tell(findings: Sequence[Finding], secrets: Sequence[str]) -> None:
+    """Print findings; a secret that an outside answer might repeat is blotted out."""
+    for found in findings:
+        line = found.text + (f" → {found.remedy}" if found.remedy else "")
+        for secret in sorted(secrets, key=len, reverse=True):
+            line = line.replace(secret, "***")
+        verdict = click.style(f"{found.verdict:<6}", fg=COLOURS[found.verdict])
+        click.echo(f"{verdict}{found.subject:<11}{line}")
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """What can be seen of the settings alone."""
+    if settings.github_webhook_secret:
+        count = len(settings.github_webhook_secret)
+        yield Finding("settings", "ok", f"{count} webhook secret{'s' * (count > 1)}, "
+                      f"{len(settings.daybook_repositories) or 'all pushed'} repositories followed")  # fmt: skip
+    else:
+        remedy = "make one with `openssl rand -hex 32`, and put it into .env and the webhook's settings on GitHub"
+        yield Finding("settings", "wrong", "GITHUB_WEBHOOK_SECRET is not set", remedy)
+    if bool(settings.github_app_id) != bool(settings.github_app_private_key):
+        remedy = "set both, or GITHUB_TOKEN"
+        yield Finding("settings", "wrong", "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY belong together", remedy)
+
+
+def check_ledger(settings: Settings) -> Iterator[Finding]:
+    """Redis itself, its clock, and by what stands in it the scheduler and the workers."""
+    try:
+        with redis_url(settings) as url:
+            ledger = Ledger(url, settings.zone, timeout=5.0)
+            try:
+                facts = ledger.server()
+                yield from _server(facts, written=_written(ledger))
+                yield clock_finding("Redis", -facts.clock_ahead)
+                yield from _processes(ledger.meters())
+            finally:
+                ledger.close()
+    except DaybookError as error:
+        yield Finding("redis", "wrong", str(error), "start it, or correct REDIS_URL")
+    except redis.RedisError as error:
+        yield Finding("redis", "wrong", f"Redis fails: {type(error).__name__}", "look into its log")
+
+
+def _written(ledger: Ledger) -> str:
+    """Why Redis does not take a write; "" when it does."""
+    try:
+        return "" if ledger.write_and_read() else "what is written does not come back"
+    except redis.OutOfMemoryError:
+        return "it refuses writes: the memory is full"
+    except redis.ReadOnlyError:
+        return "it refuses writes: it is a replica"
+    except redis.RedisError as error:
+        return f"it refuses writes ({type(error).__name__})"
+
+
+def _server(facts: ServerFacts, *, written: str) -> Iterator[Finding]:
+    version = ".".join(map(str, facts.version))
+    found = []
+    if facts.version < OLDEST_REDIS:
+        found.append(Finding("redis", "wrong", f"version {version} is too old", "use 6.2 or newer"))
+    if written:
+        found.append(Finding("redis", "wrong", written, "free memory or disk, or point REDIS_URL at the primary"))
+    if facts.appendonly is False:
+        remedy = "set `appendonly yes` and `appendfsync always`, or accepted pushes can be lost"
+        found.append(Finding("redis", "wrong", "it keeps no append-only file", remedy))
+    elif facts.appendonly is None:
+        found.append(Finding("redis", "warn", "it does not tell whether it keeps an append-only file", "see its host"))
+    elif facts.appendfsync not in ("always", ""):
+        text = f"appendfsync {facts.appendfsync}: a crash of its host loses up to a second of accepted pushes"
+        found.append(Finding("redis", "warn", text, "set `appendfsync always`, or live with it"))
+    if facts.policy not in ("noeviction", ""):
+        text = f"maxmemory-policy {facts.policy} throws commits away when memory is short"
+        found.append(Finding("redis", "wrong", text, "set `maxmemory-policy noeviction`"))
+    if facts.memory_limit and facts.memory_used > 0.8 * facts.memory_limit:
+        text = f"{facts.memory_used / facts.memory_limit:.0%} of its maxmemory is used"
+        found.append(Finding("redis", "warn", text, "raise maxmemory"))
+    yield from found or [Finding("redis", "ok", f"version {version}, {facts.memory_used / 2**20:.0f} MiB used")]
+
+
+def _processes(meters: Meters) -> Iterator[Finding]:
+    remedy = "start `daybook up`, or the processes of the Procfile: beat and control together run the sweep"
+    if meters.sweep_seconds is None:
+        yield Finding("scheduler", "warn", "it never ran", remedy)
+    elif meters.sweep_seconds > SWEEP_LATE_SECONDS:
+        yield Finding("scheduler", "wrong", f"its last sweep was {meters.sweep_seconds:.0f} s ago", remedy)
+    else:
+        yield Finding("scheduler", "ok", f"its last sweep was {meters.sweep_seconds:.0f} s ago")
+    alive = sorted(name for name, seconds in meters.alive.items() if seconds < GONE_SECONDS)
+    for kind in ("worker", "control"):
+        some = [name for name in alive if name.startswith(f"{kind}@")]
+        if some:
+            yield Finding(kind, "ok", ", ".join(some))
+        else:
+            never = meters.sweep_seconds is None
+            yield Finding(kind, "warn" if never else "wrong", "none is alive", f"start `daybook {kind}`")
+
+
+def check_reports(settings: Settings) -> Iterator[Finding]:
+    """Whether reports can be written, and the space left."""
+    folder = settings.report_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _try_to_write(folder)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        remedy = "give this user the right to write there, or set REPORT_DIR"
+        yield Finding("reports", "wrong", f"{folder} cannot be written: {reason}", remedy)
+        return
+    low = free < LITTLE_SPACE_BYTES
+    text = f"{folder} can be written; {free / 2**30:.1f} GiB free"
+    yield Finding("reports", "warn" if low else "ok", text, "free some space" if low else "")
+
+
+def _try_to_write(folder: Path) -> None:
+    handle, name = tempfile.mkstemp(prefix=".check-", dir=folder)
+    try:
+        os.write(handle, b"Daybook")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+        Path(name).unlink()

@@ -1,0 +1,153 @@
+"""Meters: counters and histograms kept in Redis, so that they are right under any number of processes and hosts."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from core.ledger.connection import Connection, P
+from core.ledger.work import Stage
+
+# Upper bounds in seconds of the histogram of stage durations; what is longer falls into a last one without a bound.
+BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+OUTCOMES = ("done", "put_off", "paused", "given_up", "lost")
+
+
+@dataclass(frozen=True)
+class StageMeter:
+    """One stage: how many commits are in it, since when the oldest, and what became of its work so far.
+
+    `put_off` is a retry that counts as an attempt, `paused` one for a limit that holds for everyone, `lost` a lease.
+    `durations` counts runs by bucket (one more than BUCKETS), `seconds` is their sum. `crashes` are among those put
+    off or given up: errors of Daybook itself.
+    """
+
+    waiting: int
+    oldest_seconds: float
+    outcomes: Mapping[str, int]
+    crashes: int
+    durations: tuple[int, ...]
+    seconds: float
+
+    @property
+    def mean_seconds(self) -> float:
+        """The mean duration of a run; 0 before the first."""
+        return self.seconds / sum(self.durations) if sum(self.durations) else 0.0
+
+
+@dataclass(frozen=True)
+class LastReport:
+    """A repository's latest report: its day, and when a report was last written (unix seconds); None without one."""
+
+    day: date | None
+    written_at: float | None
+
+
+@dataclass(frozen=True)
+class Meters:
+    """What `/metrics`, `daybook status` and the alerts are made from, at one moment; ages in seconds.
+
+    `alive` is each process's age of its last sign of life, `sweep_seconds` that of the last sweep, None before one.
+    """
+
+    at: float
+    totals: Mapping[str, float]
+    today: Mapping[str, float]
+    queues: Mapping[str, int]
+    waiting: int
+    failed: int
+    suspects: int
+    oldest_waiting_seconds: float
+    stages: Mapping[Stage, StageMeter]
+    analysed_within_hour: int
+    failed_within_hour: int
+    refused: Mapping[int, int]
+    reports: Mapping[str, LastReport]
+    alive: Mapping[str, float]
+    sweep_seconds: float | None
+    memory_used: int
+    memory_limit: int
+
+    def total(self, name: str) -> float:
+        """A counter since the beginning, such as `received`, `known`, `analysed`, `cost_usd`; 0 before the first."""
+        return self.totals.get(name, 0.0)
+
+
+class MeterLedger(Connection):
+    """Counts what happens, and reads all counts at once."""
+
+    def took(self, stage: Stage, seconds: float) -> None:
+        """Count one run of a stage; what became of it is counted where it is written down."""
+        bucket = bisect_left(BUCKETS, seconds)
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hincrby(f"{P}meters", f"{stage} le {bucket}", 1)
+            pipe.hincrbyfloat(f"{P}meters", f"{stage} seconds", round(seconds, 6))
+            pipe.execute()
+
+    def crashed(self, stage: Stage) -> None:
+        """Count a fault of our own."""
+        self.redis.hincrby(f"{P}meters", f"{stage} crashed", 1)
+
+    def refused(self, statuses: Mapping[int, int]) -> None:
+        """Add deliveries that were refused, by HTTP status."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for status, count in statuses.items():
+                pipe.hincrby(f"{P}meters", f"refused {status}", count)
+            pipe.execute()
+
+    def pulse(self, process: str) -> None:
+        """Write down that a process is alive, by a name such as `worker@host/4711`."""
+        self._run("pulse", process)
+
+    def meters(self, queues: Sequence[str] = ()) -> Meters:
+        """Every figure, in one round trip."""
+        row = self._run("meters", self._today(), len(queues), *queues, *Stage)
+        at, totals, today, meters, lengths, counts, stages, hour, reports, alive, swept, memory = row
+        counted = _numbers(meters)
+        waiting, failed, suspects, oldest = counts
+        return Meters(
+            at=float(at),
+            totals=_numbers(totals),
+            today=_numbers(today),
+            queues=dict(zip(queues, lengths, strict=True)),
+            waiting=waiting,
+            failed=failed,
+            suspects=suspects,
+            oldest_waiting_seconds=float(oldest),
+            stages={stage: _stage_meter(stage, rows, counted) for stage, rows in zip(Stage, stages, strict=True)},
+            analysed_within_hour=hour[0],
+            failed_within_hour=hour[1],
+            refused={int(key.split()[1]): int(n) for key, n in counted.items() if key.startswith("refused ")},
+            reports={name.decode(): _last_report(day, written) for name, day, written in sorted(reports)},
+            alive={name: max(0.0, float(at) - seen) for name, seen in _numbers(alive).items()},
+            sweep_seconds=max(0.0, float(at) - float(swept)) if swept else None,
+            memory_used=int(memory[0]),
+            memory_limit=int(memory[1]),
+        )
+
+
+def _stage_meter(stage: Stage, row: Sequence[Any], counted: Mapping[str, float]) -> StageMeter:
+    def count(name: str) -> int:
+        return int(counted.get(f"{stage} {name}", 0))
+
+    return StageMeter(
+        waiting=row[0],
+        oldest_seconds=float(row[1]),
+        outcomes={outcome: count(outcome) for outcome in OUTCOMES},
+        crashes=count("crashed"),
+        durations=tuple(count(f"le {bucket}") for bucket in range(len(BUCKETS) + 1)),
+        seconds=counted.get(f"{stage} seconds", 0.0),
+    )
+
+
+def _last_report(day: bytes, written: bytes) -> LastReport:
+    return LastReport(date.fromisoformat(day.decode()) if day else None, float(written) if written else None)
+
+
+def _numbers(flat: Iterable[bytes]) -> dict[str, float]:
+    """A hash or scored set as Lua returns it: names and numbers by turns."""
+    items = iter(flat)
+    return {name.decode(): float(number) for name, number in zip(items, items, strict=True)}

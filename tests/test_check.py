@@ -1,0 +1,198 @@
+"""`daybook check`: each thing Daybook stands on, right and wrong, against fakes on the wire."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from core.ledger import Ledger
+from core.redis_server import RedisServer
+from core.settings import RepositorySettings, Settings
+from tests.fakes.anthropic import FakeAnthropic
+from tests.fakes.github import FakeGitHub
+from tests.fakes.slack import TOKEN, FakeSlack
+from tests.running import SECRET
+from tests.test_processes import run
+from workers.probes import Finding, clock_finding, probe_github, probe_model, probe_slack
+
+KEY = "sk-ant-not-a-real-key"
+GITHUB_TOKEN = "ghp_notarealtoken"
+
+
+@pytest.fixture
+def world() -> Iterator[tuple[FakeGitHub, FakeAnthropic, FakeSlack]]:
+    with ExitStack() as stack:
+        github = stack.enter_context(FakeGitHub())
+        model = stack.enter_context(FakeAnthropic(key=KEY))
+        slack = stack.enter_context(FakeSlack())
+        github.tokens = {GITHUB_TOKEN}
+        yield github, model, slack
+
+
+def environment(world: tuple[FakeGitHub, FakeAnthropic, FakeSlack], redis_url: str) -> dict[str, str]:
+    github, model, slack = world
+    return {
+        "REDIS_URL": redis_url, "GITHUB_WEBHOOK_SECRET": SECRET, "GITHUB_TOKEN": GITHUB_TOKEN,
+        "GITHUB_API_URL": github.url, "ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": model.url,
+        "SLACK_BOT_TOKEN": TOKEN, "SLACK_CHANNEL": "#daybook", "SLACK_API_URL": slack.api_url,
+    }  # fmt: skip
+
+
+def lines(output: str) -> dict[str, str]:
+    """`verdict subject` → text, of the lines printed."""
+    return {" ".join(line.split()[:2]): " ".join(line.split()[2:]) for line in output.splitlines()}
+
+
+@pytest.mark.slow
+def test_all_is_well(
+    world: tuple[FakeGitHub, FakeAnthropic, FakeSlack], redis_url: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.sweep()
+    for name in ("worker@host/1", "control@host/2"):
+        ledger.pulse(name)
+    done = run("check", folder=tmp_path, **environment(world, redis_url))
+    found = lines(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert set(found) == {
+        "ok settings", "ok redis", "ok clock", "ok scheduler", "ok worker", "ok control", "ok github", "ok model",
+        "ok slack", "ok reports",
+    }  # fmt: skip
+    assert found["ok github"] == "token with scopes: repo; 4999 of 5000 requests left this hour"
+    assert found["ok slack"] == "daybook at Octo Team"
+    assert found["ok worker"] == "worker@host/1"
+    assert "ok    model      claude-haiku-5-5 (medium, low)" in done.stdout
+    for secret in (SECRET, GITHUB_TOKEN, KEY, TOKEN, redis_url):
+        assert secret not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_everything_is_wrong(
+    world: tuple[FakeGitHub, FakeAnthropic, FakeSlack], redis_url: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.redis.set("daybook:swept", time.time() - 300)
+    (tmp_path / "file").write_text("")
+    wrong = {
+        "GITHUB_TOKEN": "ghp_wrong", "ANTHROPIC_API_KEY": "sk-ant-wrong", "SLACK_BOT_TOKEN": "xoxb-wrong",
+        "REPORT_DIR": "file/reports", "GITHUB_APP_ID": "1",
+    }  # fmt: skip
+    done = run("check", folder=tmp_path, **environment(world, redis_url) | wrong)
+    assert done.returncode == 1
+    found = lines(done.stdout)
+    assert re.fullmatch(r"its last sweep was 30\d s ago → start `daybook up`, or .*", found["wrong scheduler"])
+    assert found["wrong worker"] == "none is alive → start `daybook worker`"
+    assert found["wrong github"] == (
+        "GitHub refuses GITHUB_TOKEN (HTTP 401) → make a new token with read access to contents and set GITHUB_TOKEN"
+    )
+    assert found["wrong model"] == ("the API refuses the key (HTTP 401) → set ANTHROPIC_API_KEY to a valid key")
+    assert found["wrong slack"].startswith("Slack refuses: invalid_auth → SLACK_BOT_TOKEN is not valid (any more)")
+    assert found["wrong reports"] == (
+        "file/reports cannot be written: Not a directory → give this user the right to write there, or set REPORT_DIR"
+    )
+    assert found["wrong settings"] == (
+        "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY belong together → set both, or GITHUB_TOKEN"
+    )
+    for secret in ("ghp_wrong", "sk-ant-wrong", "xoxb-wrong"):
+        assert secret not in done.stdout
+
+
+@pytest.mark.slow
+def test_a_redis_that_would_lose_work_is_told_apart(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "redis")
+    url = server.start()
+    try:
+        with redis.Redis.from_url(url) as client:
+            client.config_set("appendonly", "no")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            done = run("check", folder=tmp_path, REDIS_URL=url, GITHUB_WEBHOOK_SECRET=SECRET,
+                       GITHUB_API_URL="http://127.0.0.1:1")  # fmt: skip
+            assert "wrong redis      it keeps no append-only file → set `appendonly yes`" in done.stdout
+            assert "wrong redis      maxmemory-policy allkeys-lru throws commits away" in done.stdout
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "100kb")
+            done = run("check", folder=tmp_path, REDIS_URL=url, GITHUB_WEBHOOK_SECRET=SECRET,
+                       GITHUB_API_URL="http://127.0.0.1:1")  # fmt: skip
+        assert done.returncode == 1
+        assert "wrong redis      it refuses writes: the memory is full → free memory or disk" in done.stdout
+        assert "warn  scheduler  it never ran" in done.stdout
+        assert "wrong github     http://127.0.0.1:1 cannot be reached (ConnectError)" in done.stdout
+    finally:
+        server.stop()
+    done = run("check", folder=tmp_path, REDIS_URL=url)
+    assert done.returncode == 1
+    assert "wrong settings   GITHUB_WEBHOOK_SECRET is not set → make one with `openssl rand -hex 32`" in done.stdout
+    assert "wrong redis      Redis does not answer at REDIS_URL" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("ahead", "finding"),
+    [
+        (0.2, Finding("clock", "ok", "as GitHub's")),
+        (-4.0, Finding("clock", "ok", "4 s behind GitHub's")),
+        (30.0, Finding("clock", "warn", "30 s ahead of GitHub's", "switch on time synchronisation (NTP) on both")),
+        (-90.0, Finding("clock", "wrong", "90 s behind GitHub's", "switch on time synchronisation (NTP) on both")),
+    ],
+)
+def test_the_clock(ahead: float, finding: Finding) -> None:
+    assert clock_finding("GitHub", ahead) == finding
+
+
+def test_github_without_a_token_and_with_a_fine_grained_one(world: tuple[FakeGitHub, FakeAnthropic, FakeSlack]) -> None:
+    github = world[0]
+    found = probe_github(Settings(_env_file=None, github_api_url=github.url))
+    assert found[0] == Finding("github", "warn", "no token; 4999 of 5000 requests left this hour",
+                               "set GITHUB_TOKEN, or follow clones only")  # fmt: skip
+    github.scopes = None
+    github.add_repository("octocat/here")
+    tables = (RepositorySettings(name="octocat/here"), RepositorySettings(name="octocat/gone"))
+    found = probe_github(Settings(_env_file=None, github_api_url=github.url, github_token=GITHUB_TOKEN,
+                                  daybook_repositories=tables))  # fmt: skip
+    assert [item for item in found if item.subject == "github"] == [
+        Finding("github", "ok", "fine-grained token; 4998 of 5000 requests left this hour"),
+        Finding("github", "wrong", "octocat/gone cannot be read (HTTP 404)",
+                "check its name, and give the token or App read access to contents"),
+    ]  # fmt: skip
+
+
+def test_the_app(world: tuple[FakeGitHub, FakeAnthropic, FakeSlack]) -> None:
+    github = world[0]
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    public = (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+    github.add_app("7", public, {"octocat": 1})
+
+    def probed(app_id: str, pem: str) -> Finding:
+        return probe_github(Settings(_env_file=None, github_api_url=github.url, github_app_id=app_id,
+                                     github_app_private_key=pem))[0]  # fmt: skip
+
+    assert probed("7", private) == Finding("github", "ok", "App, installed by octocat")
+    assert probed("8", private).verdict == "wrong"
+    assert probed("7", "no key").text == "GITHUB_APP_PRIVATE_KEY is not a private key"
+
+
+def test_the_model_and_slack_by_name(world: tuple[FakeGitHub, FakeAnthropic, FakeSlack]) -> None:
+    _, model, slack = world
+    assert probe_model(Settings(_env_file=None))[0].verdict == "ok"
+    found = probe_model(Settings(_env_file=None, anthropic_api_key=KEY, anthropic_base_url=model.url,
+                                 daybook_model_high="claude-nonesuch"))  # fmt: skip
+    assert [(item.verdict, item.remedy) for item in found] == [
+        ("wrong", "set DAYBOOK_MODEL_HIGH to a model it has"), ("ok", ""),
+    ]  # fmt: skip
+    assert probe_slack(Settings(_env_file=None))[0].text == "not set: alerts go to the log"
+    assert probe_slack(Settings(_env_file=None, slack_bot_token=TOKEN))[0].verdict == "wrong"
+    hooked = probe_slack(Settings(_env_file=None, slack_webhook_url=slack.webhook_url))
+    assert (hooked[0].verdict, slack.messages) == ("ok", [])

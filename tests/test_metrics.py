@@ -1,0 +1,109 @@
+"""/metrics: right after a real run, the same from every web process, and not for everybody."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from core.ledger import Ledger, Stage
+from tests.conftest import SHANGHAI
+from tests.pushes import push
+from tests.running import daybook, deliver, web_process
+from tests.test_pipeline import NAME, clone_of, configured, post
+from webhook.metrics import Refusals
+
+Figures = dict[tuple[str, ...], float]
+
+
+def scraped(base: str) -> Figures:
+    """Every sample as (name, values of the labels by the labels' names…) → value."""
+    answer = httpx2.get(f"{base}/metrics", trust_env=False)
+    assert answer.status_code == 200
+    families = list(text_string_to_metric_families(answer.text))
+    assert all(family.documentation for family in families)
+    assert all(family.name.startswith("daybook_") for family in families)
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+@pytest.mark.slow
+def test_after_a_real_run_two_web_processes_tell_the_same_and_right_figures(tmp_path: Path) -> None:
+    clone = clone_of(tmp_path / "clone", 3)
+    with daybook(configured(tmp_path, clone)) as running, web_process(running.redis.url, tmp_path) as second:
+        post(running, clone)
+        post(running, clone)
+        assert [deliver(second, b"{}", x_hub_signature_256="sha256=00").status_code for _ in range(3)] == [401] * 3
+        assert deliver(running.base, b"{", x_hub_signature_256="sha256=00").status_code == 401
+        ledger = Ledger(running.redis.url, SHANGHAI)
+        running.await_(lambda: ledger.status([]).analysed == 3 and bool(ledger.report_days(NAME)))
+        ledger.close()
+        running.await_(lambda: scraped(running.base).get(("daybook_deliveries_refused_total", "401")) == 4.0)
+        one, other = scraped(running.base), scraped(second)
+    moving = {"daybook_process_seen_seconds", "daybook_sweep_seconds", "daybook_redis_memory_bytes",
+              "daybook_queue_messages"}  # fmt: skip
+    assert {key: value for key, value in one.items() if key[0] not in moving} == {
+        key: value for key, value in other.items() if key[0] not in moving
+    }
+    expected = {
+        ("daybook_commits_received_total",): 3, ("daybook_commits_duplicate_total",): 3,
+        ("daybook_commits_analysed_total",): 3, ("daybook_commits_given_up_total",): 0,
+        ("daybook_commits_waiting",): 0, ("daybook_oldest_waiting_seconds",): 0,
+        ("daybook_stage_outcomes_total", "done", "fetch"): 3, ("daybook_stage_outcomes_total", "done", "analyse"): 3,
+        ("daybook_stage_outcomes_total", "put_off", "fetch"): 0, ("daybook_stage_crashes_total", "fetch"): 0,
+        ("daybook_stage_duration_seconds_count", "fetch"): 3,
+        ("daybook_stage_duration_seconds_bucket", "+Inf", "analyse"): 3,
+        ("daybook_model_calls_total",): 0, ("daybook_model_cost_usd_total",): 0,
+        ("daybook_deliveries_refused_total", "401"): 4,
+    }  # fmt: skip
+    assert {key: one[key] for key in expected} == expected
+    assert one["daybook_report_last_day_timestamp_seconds", NAME] == 1771257600.0  # 2026-02-17 00:00 in Shanghai
+    assert time.time() - one["daybook_report_written_timestamp_seconds", NAME] < 60
+    assert one["daybook_sweep_seconds",] < 30
+    assert {key[1].partition("@")[0] for key in one if key[0] == "daybook_process_seen_seconds"} == {
+        "worker", "control",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_metrics_need_the_password_elsewhere_even_where_the_pages_are_public(redis_url: str, tmp_path: Path) -> None:
+    with web_process(redis_url, tmp_path, SITE_PUBLIC="1", SITE_PASSWORD="a good one") as base:
+        far = {"x-forwarded-for": "192.0.2.1"}
+        url = f"{base}/metrics"
+        assert httpx2.get(base, headers=far, trust_env=False).status_code == 200
+        assert httpx2.get(url, headers=far, trust_env=False).status_code == 401
+        assert httpx2.get(url, headers=far, auth=("me", "a good one"), trust_env=False).status_code == 200
+        assert httpx2.get(url, trust_env=False).status_code == 200
+        wrong = [httpx2.get(url, headers=far, auth=("me", "no"), trust_env=False).status_code for _ in range(11)]
+        assert wrong == [401] * 10 + [429]
+    with web_process(redis_url, tmp_path, SITE_PUBLIC="1") as base:
+        assert httpx2.get(f"{base}/metrics", headers=far, trust_env=False).status_code == 403
+
+
+def test_refusals_are_kept_while_redis_is_away(ledger: Ledger) -> None:
+    away = Ledger("redis://127.0.0.1:1/0", SHANGHAI, timeout=0.2)
+    refusals = Refusals(away, interval=1000)
+    for status in (401, 401, 413):
+        refusals.count(status)
+    refusals.flush()
+    refusals._ledger = ledger  # Redis is back
+    refusals.flush()
+    refusals.flush()
+    assert ledger.meters().refused == {401: 2, 413: 1}
+
+
+def test_each_stages_oldest_is_found_by_one_call_of_a_script(ledger: Ledger) -> None:
+    ledger.receive(push(range(1, 6)), [b"{}"] * 5)
+    first = ledger.redis.zrange("daybook:open", 0, 0)[0]
+    ledger.redis.zadd("daybook:open", {first: time.time() - 100})
+    ledger.meters()  # the script is loaded
+    before = ledger.redis.info("commandstats")["cmdstat_evalsha"]["calls"]
+    meters = ledger.meters(["fetch"])
+    assert ledger.redis.info("commandstats")["cmdstat_evalsha"]["calls"] == before + 1
+    fetch, analyse = meters.stages[Stage.FETCH], meters.stages[Stage.ANALYSE]
+    assert fetch.waiting == 5
+    assert 99 < fetch.oldest_seconds < 110
+    assert analyse.oldest_seconds == 0
+    assert (meters.waiting, meters.queues) == (5, {"fetch": 5})

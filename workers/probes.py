@@ -1,0 +1,187 @@
+"""Probes: one question to each outside service, for `daybook check`; each answers in a line, with a remedy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import anthropic
+import httpx2
+from github import Auth
+from jwt import PyJWTError
+
+from core.errors import Permanent, Transient
+from core.models import Tier
+from core.settings import Settings
+from workers.prices import price_of
+from workers.slack import Slack
+
+Verdict = Literal["ok", "warn", "wrong"]
+
+PROBE_SECONDS = 10.0
+SKEW_WARN_SECONDS, SKEW_WRONG_SECONDS = 5.0, 60.0
+MOST_REPOSITORIES = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `daybook check`; `remedy` says what to do when it is not ok."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    remedy: str = ""
+
+
+def probe_github(settings: Settings) -> list[Finding]:
+    """The token, its scopes and limit; or the App and where it is installed; the followed repositories; the clock."""
+    headers = {"Accept": "application/vnd.github+json", "User-Agent": "daybook"}
+    app = settings.github_app_id is not None and settings.github_app_private_key is not None
+    try:
+        if app:
+            headers["Authorization"] = f"Bearer {_app_token(settings)}"
+        elif settings.github_token:
+            headers["Authorization"] = f"Bearer {settings.github_token.get_secret_value()}"
+        with httpx2.Client(base_url=settings.github_api_url, headers=headers, timeout=PROBE_SECONDS) as client:
+            answer = client.get("/app/installations" if app else "/rate_limit")
+            found = [_app_finding(answer) if app else _token_finding(answer, settings), *_clock(answer)]
+            if not app and found[0].verdict != "wrong":
+                found += _repositories(client, settings)
+            return found
+    except (PyJWTError, ValueError, TypeError):
+        text = "GITHUB_APP_PRIVATE_KEY is not a private key"
+        return [Finding("github", "wrong", text, "set it to the .pem file's whole text")]
+    except httpx2.HTTPError as error:
+        text = f"{settings.github_api_url} cannot be reached ({type(error).__name__})"
+        return [Finding("github", "wrong", text, "check the network and GITHUB_API_URL")]
+
+
+def _app_token(settings: Settings) -> str:
+    assert settings.github_app_id
+    assert settings.github_app_private_key
+    # A PEM in a .env file often has its line ends written as \n.
+    key = settings.github_app_private_key.get_secret_value().replace("\\n", "\n")
+    return str(Auth.AppAuth(settings.github_app_id, key).create_jwt())
+
+
+def _app_finding(answer: httpx2.Response) -> Finding:
+    if answer.status_code == 200:
+        owners = sorted(str((item.get("account") or {}).get("login", "?")) for item in answer.json())
+        if owners:
+            return Finding("github", "ok", f"App, installed by {', '.join(owners)}")
+        return Finding("github", "wrong", "the App is installed nowhere", "install it on the followed repositories")
+    text = f"GitHub refuses the App (HTTP {answer.status_code})"
+    return Finding("github", "wrong", text, "check GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY and this machine's clock")
+
+
+def _token_finding(answer: httpx2.Response, settings: Settings) -> Finding:
+    if answer.status_code != 200:
+        text = f"GitHub refuses GITHUB_TOKEN (HTTP {answer.status_code})"
+        return Finding("github", "wrong", text, "make a new token with read access to contents and set GITHUB_TOKEN")
+    left = f"{answer.headers.get('x-ratelimit-remaining', '?')} of {answer.headers.get('x-ratelimit-limit', '?')}"
+    if settings.github_token is None:
+        remedy = "set GITHUB_TOKEN, or follow clones only" if _asks_github(settings) else ""
+        return Finding("github", "warn" if remedy else "ok", f"no token; {left} requests left this hour", remedy)
+    scopes = answer.headers.get("x-oauth-scopes")
+    kind = "fine-grained token" if scopes is None else f"token with scopes: {scopes or 'none (public repositories)'}"
+    return Finding("github", "ok", f"{kind}; {left} requests left this hour")
+
+
+def _asks_github(settings: Settings) -> bool:
+    return not settings.daybook_repositories or any(table.source == "github" for table in settings.daybook_repositories)
+
+
+def _repositories(client: httpx2.Client, settings: Settings) -> Iterator[Finding]:
+    """Those of daybook.toml that cannot be read."""
+    for table in [table for table in settings.daybook_repositories if table.source == "github"][:MOST_REPOSITORIES]:
+        status = client.get(f"/repos/{table.name}").status_code
+        if status in (403, 404):
+            text = f"{table.name} cannot be read (HTTP {status})"
+            yield Finding("github", "wrong", text, "check its name, and give the token or App read access to contents")
+
+
+def _clock(answer: httpx2.Response) -> Iterator[Finding]:
+    try:
+        ahead = time.time() - parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return
+    yield clock_finding("GitHub", ahead)
+
+
+def clock_finding(other: str, ahead: float) -> Finding:
+    """This machine's clock against another's; `ahead` in seconds."""
+    verdict: Verdict = "ok"
+    if abs(ahead) > SKEW_WARN_SECONDS:
+        verdict = "wrong" if abs(ahead) > SKEW_WRONG_SECONDS else "warn"
+    how = (
+        f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} {other}'s" if abs(ahead) >= 1 else f"as {other}'s"
+    )
+    return Finding("clock", verdict, how, "" if verdict == "ok" else "switch on time synchronisation (NTP) on both")
+
+
+def probe_model(settings: Settings) -> list[Finding]:
+    """The key, and each configured model by its name; costs nothing."""
+    if settings.anthropic_api_key is None:
+        return [Finding("model", "ok", "no ANTHROPIC_API_KEY: analyses are composed by rules")]
+    client = anthropic.Anthropic(
+        api_key=settings.anthropic_api_key.get_secret_value(),
+        base_url=settings.anthropic_base_url,
+        max_retries=0,
+        timeout=PROBE_SECONDS,
+    )
+    with client:
+        return [_model_finding(client, model, tiers) for model, tiers in _models(settings).items()]
+
+
+def _models(settings: Settings) -> Mapping[str, list[Tier]]:
+    found: dict[str, list[Tier]] = {}
+    for tier in Tier:
+        found.setdefault(settings.model_for(tier), []).append(tier)
+    return found
+
+
+def _model_finding(client: anthropic.Anthropic, model: str, tiers: list[Tier]) -> Finding:
+    names = " and ".join(f"DAYBOOK_MODEL_{tier.upper()}" for tier in tiers)
+    try:
+        client.models.retrieve(model)
+    except (anthropic.AuthenticationError, anthropic.PermissionDeniedError) as error:
+        text = f"the API refuses the key (HTTP {error.status_code})"
+        return Finding("model", "wrong", text, "set ANTHROPIC_API_KEY to a valid key")
+    except anthropic.NotFoundError:
+        return Finding("model", "wrong", f"the API does not know {model}", f"set {names} to a model it has")
+    except anthropic.APIStatusError as error:
+        return Finding("model", "warn", f"the API answered {error.status_code} for {model}", "try again later")
+    except anthropic.APIError as error:
+        text = f"the API cannot be reached ({type(error).__name__})"
+        return Finding("model", "wrong", text, "check the network and ANTHROPIC_BASE_URL")
+    if price_of(model) is None:
+        text = f"{model} answers; its price is not known, so its calls count as free of charge"
+        return Finding("model", "warn", text, "add it to workers/prices.toml")
+    return Finding("model", "ok", f"{model} ({', '.join(tiers)})")
+
+
+def probe_slack(settings: Settings) -> list[Finding]:
+    """Who the bot is; posts nothing."""
+    slack = Slack.from_settings(settings)
+    if slack is None:
+        if settings.slack_bot_token:
+            return [Finding("slack", "wrong", "SLACK_BOT_TOKEN is set without a channel", "set SLACK_CHANNEL")]
+        return [Finding("slack", "ok", "not set: alerts go to the log")]
+    if settings.slack_bot_token is None or not (settings.slack_channel or settings.slack_alert_channel):
+        return [Finding("slack", "ok", "an incoming webhook is set; it cannot be tried without posting")]
+    try:
+        bot = slack.whoami()
+    except Permanent as error:
+        return [Finding("slack", "wrong", *_halves(str(error)))]
+    except Transient as error:
+        return [Finding("slack", "warn", str(error), "try again later, or check SLACK_API_URL")]
+    return [Finding("slack", "ok", f"{bot.name} at {bot.team}")]
+
+
+def _halves(reason: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    said, _, remedy = reason.partition("; ")
+    return said, remedy or "look the error up in Slack's documentation"
