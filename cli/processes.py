@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import warnings
 from typing import TYPE_CHECKING
 
 import click
 
 from core.errors import DaybookError
+from core.ledger import SUSPECT_PLACES, Ledger
 from core.log import configure_logging
 from core.redis_server import answers, read_address
 from core.settings import load_settings
@@ -15,7 +18,8 @@ from core.settings import load_settings
 if TYPE_CHECKING:
     from core.settings import Settings
 
-CONTROL_PROCESSES = 3  # one suspect at a time, a report, and a place that is always free for the sweep
+# Each suspect's own, a report's, a poll's, a reconciliation's, and one that is always free for the sweep.
+CONTROL_PROCESSES = SUSPECT_PLACES + 4
 WEB_THREADS = 16
 
 
@@ -25,6 +29,17 @@ def _redis_url(settings: Settings) -> str:
     if not url or (not settings.redis_url and not answers(url)):
         raise DaybookError("no Redis: set REDIS_URL, or start everything with `daybook up`, which brings its own")
     return url
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise DaybookError when something listens on the address already, or it is not this machine's."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(*found[:3]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found[4])
+    except OSError as error:
+        raise DaybookError(f"cannot listen on {host} port {port} ({error.strerror}); choose another --port") from error
 
 
 @click.command()
@@ -39,6 +54,7 @@ def web(host: str | None, port: int | None) -> None:
 
     settings = load_settings()
     url = _redis_url(settings)
+    check_free(host or settings.daybook_host, settings.port if port is None else port)
     create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
     os.environ.update(REDIS_URL=url, DAYBOOK_HOST=host or settings.daybook_host)  # read by the server's own processes
     Granian(
@@ -68,8 +84,8 @@ def worker(concurrency: int | None) -> None:
 
 @click.command()
 def control() -> None:
-    """Run the control worker: sweep, suspects and reports, in child processes of their own."""
-    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, "control,suspect,report")
+    """Run the control worker: sweep, suspects, reports and polls, in child processes of their own."""
+    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, "control,suspect,report,upstream")
 
 
 @click.command()
@@ -85,12 +101,21 @@ def beat() -> None:
 
 
 def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: str) -> None:
+    from celery.exceptions import SecurityWarning
+
     from workers.app import app
+    from workers.pulse import start_pulse
     from workers.services import connect, use
+    from workers.standstill import end_when_stuck
 
     url = _redis_url(settings)
     configure_logging(settings, name, extra_secrets=[url])
+    # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     use(connect(settings, url))
+    start_pulse(Ledger(url, settings.zone), name)
+    if pool == "threads":  # the children of prefork see to it themselves
+        end_when_stuck(settings.daybook_lease_seconds)
     app.worker_main([
         "--quiet", "worker", "--pool", pool, "--concurrency", str(concurrency), "--queues", queues,
         "--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO",

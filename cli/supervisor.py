@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PROCESSES = ("web", "worker", "control", "beat")  # as in the Procfile; a test holds the two together
 TICK_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 60.0  # who ran this long is restarted at once again
 STOP_SECONDS = 60.0
 

@@ -69,6 +69,8 @@ class RedisServer:
         Raises DaybookError when the directory is in use or the server does not come up.
         """
         self.home.mkdir(parents=True, exist_ok=True)
+        if self._lock is None and (running := read_address(self.home)) and answers(running):
+            raise DaybookError(_in_use(self.home))
         self._lock = self._lock or _locked(self.home / "redis.lock")
         self.reserve()
         self._launch()
@@ -151,7 +153,7 @@ def answers(url: str) -> bool:
 def redis_url(settings: Settings) -> Iterator[str]:
     """Yield the url of the Redis to use: REDIS_URL, else the one that `daybook up` runs here, else one for the moment.
 
-    Raises DaybookError when REDIS_URL is set and nothing answers there.
+    Raises DaybookError when REDIS_URL is set and nothing answers there, or when nothing was ever kept here.
     """
     if settings.redis_url:
         url = settings.redis_url.get_secret_value()
@@ -162,6 +164,8 @@ def redis_url(settings: Settings) -> Iterator[str]:
     if (running := read_address(settings.daybook_home)) and answers(running):
         yield running
         return
+    if not (settings.daybook_home / "appendonly.aof").exists():
+        raise DaybookError(f"there is no Daybook in {settings.daybook_home}; start `daybook up` here, or set REDIS_URL")
     server = RedisServer(settings.daybook_home)
     try:
         yield server.start()
@@ -169,9 +173,13 @@ def redis_url(settings: Settings) -> Iterator[str]:
         server.stop()
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to send this process SIGTERM when its parent dies (prctl(2), Linux); for `preexec_fn`."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
+    """Ask the kernel to send this process a signal when its parent dies (prctl(2), Linux); for `preexec_fn`."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+
+
+def _in_use(home: Path) -> str:
+    return f"another Daybook is running on {home}; stop it, or set DAYBOOK_HOME to another folder"
 
 
 def _locked(path: Path) -> IO[str]:
@@ -183,9 +191,7 @@ def _locked(path: Path) -> IO[str]:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 handle.close()
-                raise DaybookError(
-                    f"another Daybook is running on {path.parent}; stop it, or set DAYBOOK_HOME to another folder"
-                ) from None
+                raise DaybookError(_in_use(path.parent)) from None
             time.sleep(0.05)
         else:
             return handle

@@ -6,7 +6,7 @@ import tomllib
 from datetime import time
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -14,6 +14,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import DaybookError
 from core.models import Language, RepositoryName, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_core import ErrorDetails
 
 AnalysisMode = Literal["model", "batch", "rules"]
 
@@ -77,6 +82,8 @@ class RepositorySettings(BaseModel):
     @classmethod
     def _same_for_all_tiers(cls, value: object) -> object:
         if isinstance(value, str):
+            if value not in get_args(AnalysisMode):
+                raise ValueError(f"one of {', '.join(get_args(AnalysisMode))} is wanted")
             return dict.fromkeys(Tier, value)
         if isinstance(value, dict):
             return {**dict.fromkeys(Tier, "model"), **value}
@@ -106,6 +113,7 @@ class Settings(BaseSettings):
     daybook_daily_budget_usd: float | None = Field(default=None, ge=0)
     slack_bot_token: SecretStr | None = None
     slack_channel: str | None = None
+    slack_alert_channel: str | None = Field(default=None, description="where alerts go; default: slack_channel")
     slack_webhook_url: SecretStr | None = None
     slack_api_url: str = "https://slack.com/api/"
     slack_min_tier: Tier = Tier.LOW
@@ -120,9 +128,19 @@ class Settings(BaseSettings):
     daybook_config: Path = Path("daybook.toml")
     daybook_home: Path = Path(".daybook")
     daybook_concurrency: int = Field(default=32, ge=1, le=512, description="threads of one worker process")
+    daybook_lease_seconds: float = Field(
+        default=30, ge=1, le=600, description="how long the work of a dead process waits to be taken over"
+    )
     daybook_host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     daybook_repositories: tuple[RepositorySettings, ...] = Field(default=(), description="from daybook.toml")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("a url such as redis://:password@host:6379/0 is wanted")
+        return value
 
     @field_validator("github_webhook_secret", mode="before")
     @classmethod
@@ -199,15 +217,30 @@ def _repositories(path: Path) -> tuple[RepositorySettings, ...]:
         raise DaybookError(f"{path} cannot be read: {error}") from error
     if unknown := sorted(document.keys() - {"repository"}):
         raise DaybookError(f"{path}: unknown key {unknown[0]!r}; only [[repository]] tables are known")
+    tables = document.get("repository", [])
+    if not isinstance(tables, list):
+        raise DaybookError(f"{path}: write [[repository]] with two brackets, once for each repository")
+    return tuple(_repository(path, table) for table in tables)
+
+
+def _repository(path: Path, table: object) -> RepositorySettings:
     try:
-        return tuple(RepositorySettings.model_validate(table) for table in document.get("repository", []))
+        return RepositorySettings.model_validate(table)
     except ValidationError as error:
-        raise DaybookError(f"{path}: {_explain(error)}") from None
+        name = table.get("name") if isinstance(table, dict) else None
+        raise DaybookError(f"{path}: [[repository]] {name or 'without a name'}: {_explain(error, str.lower)}") from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, spelt: Callable[[str], str] = str.upper) -> str:
     """One line: each field with what is wrong, without the value."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])).upper() or 'value'}: {item['msg']}"
-        for item in error.errors(include_input=False, include_url=False, include_context=False)
-    )
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    lines = [f"{spelt('.'.join(map(str, fault['loc'])) or 'value')}: {_fault(fault)}" for fault in faults]
+    return "; ".join(dict.fromkeys(lines))
+
+
+def _fault(fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "no such key; daybook.example.toml shows them all"
+    if fault["type"] == "string_pattern_mismatch" and fault["loc"][-1] in ("name", "publish_to"):
+        return "write it as OWNER/REPO"
+    return fault["msg"].removeprefix("Value error, ")

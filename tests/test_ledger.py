@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import redis
 
-from core.ledger import MOST_LOSSES, Claim, Ledger, Stage, day_bounds
+from core.ledger import MOST_LOSSES, Claim, Ledger, Stage, Swept, day_bounds
+from core.ledger.work import MOST_LOST_LEASES, SUSPECT_PLACES
 from core.models import Analysis, ChangeType, CommitRecord, Diff, Facts, Failure, Tier, Triage
 from tests.pushes import LANDED, REPOSITORY, push, sha
 
@@ -37,6 +38,13 @@ def claimed(ledger: Ledger, stage: Stage = Stage.FETCH, commit_id: str = ID) -> 
     claim = ledger.claim(commit_id, stage)
     assert claim
     return claim
+
+
+def lose_leases(ledger: Ledger) -> Swept:
+    """Let every lease run out while somebody sweeps, as when a worker dies and Redis does not."""
+    time.sleep(ledger.lease_seconds * 1.1)
+    ledger.redis.set("daybook:swept", time.time())
+    return ledger.sweep()
 
 
 def given_up(record: CommitRecord) -> CommitRecord:
@@ -124,36 +132,53 @@ def test_a_stage_put_off_waits_its_time_and_counts_its_attempts(ledger: Ledger) 
 
 def test_a_lease_that_runs_out_makes_a_suspect_which_is_worked_alone(ledger: Ledger) -> None:
     received(ledger, 1, 2)
+    ledger.sweep()
     first, second = claimed(ledger), claimed(ledger, commit_id=f"{REPOSITORY}@{sha(2)}")
-    time.sleep(0.35)
-    swept = ledger.sweep()
-    assert swept.due == ()
-    assert swept.suspects_wait
+    swept = lose_leases(ledger)
+    assert (swept.due, swept.wake) == ((), 2)
     assert not ledger.finish(first, done(first.record))
     assert ledger.claim(ID, Stage.FETCH) is None
-    alone = ledger.claim_suspect()
+    alone, other = ledger.claim_suspect("one"), ledger.claim_suspect("two")
     assert alone
-    assert alone.lost == 1
-    assert ledger.claim_suspect() is None
-    assert not ledger.sweep().suspects_wait
-    assert ledger.finish(alone, done(alone.record))
-    assert ledger.sweep().suspects_wait
-    other = ledger.claim_suspect()
     assert other
-    assert {alone.id, other.id} == {first.id, second.id}
+    assert (alone.lost, other.lost, {alone.id, other.id}) == (1, 1, {first.id, second.id})
+    assert ledger.claim_suspect("three") is None
+    assert ledger.sweep().wake == 0
+    assert ledger.finish(alone, done(alone.record))
+
+
+def test_only_so_many_suspects_are_worked_on_at_once(ledger: Ledger) -> None:
+    received(ledger, *range(1, SUSPECT_PLACES + 3))
+    for number in range(1, SUSPECT_PLACES + 3):
+        claimed(ledger, commit_id=f"{REPOSITORY}@{sha(number)}")
+    lose_leases(ledger)
+    assert ledger.sweep().wake == SUSPECT_PLACES
+    held = [ledger.claim_suspect(f"child {number}") for number in range(SUSPECT_PLACES + 2)]
+    assert [claim is not None for claim in held] == [True] * SUSPECT_PLACES + [False] * 2
+    assert ledger.sweep().wake == 0
+    assert held[0]
+    assert ledger.finish(held[0], done(held[0].record))
+    assert ledger.sweep().wake == 1
+
+
+def test_after_redis_was_away_leases_start_anew(ledger: Ledger) -> None:
+    received(ledger, 1)
+    claim = claimed(ledger)
+    time.sleep(0.35)  # as long as nobody could renew
+    assert ledger.sweep().wake == 0
+    assert ledger.finish(claim, done(claim.record))
 
 
 def test_a_suspect_passes_its_next_stage_as_a_suspect_too(ledger: Ledger) -> None:
     received(ledger, 1)
     claimed(ledger)
-    time.sleep(0.35)
-    ledger.sweep()
-    alone = ledger.claim_suspect()
+    lose_leases(ledger)
+    alone = ledger.claim_suspect("one")
     assert alone
     assert ledger.advance(alone, judged(alone.record), Stage.ANALYSE, DIFF, b"next")
     assert ledger.redis.llen("analyse") == 0
     assert ledger.claim(ID, Stage.ANALYSE) is None
-    again = ledger.claim_suspect()
+    again = ledger.claim_suspect("two")
     assert again
     assert again.stage is Stage.ANALYSE
     assert again.diff == DIFF
@@ -165,25 +190,38 @@ def test_a_renewed_lease_is_kept_and_a_lost_one_is_named(ledger: Ledger) -> None
     for _ in range(3):
         time.sleep(0.2)
         assert ledger.renew([(claim.id, claim.token)]) == set()
-    assert ledger.sweep().suspects_wait is False
+    assert ledger.sweep().wake == 0
     assert ledger.renew([(claim.id, "another token")]) == {claim.id}
     assert ledger.finish(claim, done(claim.record))
 
 
-def test_after_five_losses_alone_a_commit_is_handed_over_to_be_given_up(redis_url: str) -> None:
-    ledger = Ledger(redis_url, ZoneInfo("UTC"), lease_seconds=0.05, patience_seconds=0.05)
+def test_after_five_proven_losses_a_commit_is_handed_over_to_be_given_up(ledger: Ledger) -> None:
     received(ledger, 1)
     claimed(ledger)
-    for _ in range(MOST_LOSSES):
-        time.sleep(0.06)
+    lose_leases(ledger)
+    for number in range(MOST_LOSSES):
+        ledger.redis.hset(f"daybook:work:{ID}", "not_before", 0)  # a loss has a pause of seconds
+        ledger.redis.zadd("daybook:suspects", {ID: 0})
         assert ledger.sweep().poison == ()
-        assert ledger.claim_suspect()
-    time.sleep(0.06)
+        assert ledger.claim_suspect(f"child {number}")
+        assert ledger.lost_alone(f"child {number}") == ID
+        assert ledger.lost_alone(f"child {number}") is None
     (poison,) = ledger.sweep().poison
-    assert poison.id == ID
+    assert (poison.id, poison.attempts, poison.lost) == (ID, MOST_LOSSES, MOST_LOSSES + 1)
     assert ledger.finish(poison, given_up(poison.record))
     assert [record.commit.id for record in ledger.failed()] == [ID]
     assert ledger.status([]).failed == 1
+
+
+def test_a_commit_that_takes_its_host_along_is_given_up_too(redis_url: str) -> None:
+    ledger = Ledger(redis_url, ZoneInfo("UTC"), lease_seconds=0.05, patience_seconds=0.05)
+    received(ledger, 1)
+    claimed(ledger)
+    for number in range(MOST_LOST_LEASES - 1):
+        assert lose_leases(ledger).poison == ()
+        assert ledger.claim_suspect(f"child {number}")
+    (poison,) = lose_leases(ledger).poison
+    assert (poison.id, poison.attempts, poison.lost) == (ID, 0, MOST_LOST_LEASES)
     ledger.close()
 
 

@@ -39,10 +39,10 @@ def configured(folder: Path, clone: Clone) -> Path:
     return folder
 
 
-def post(running: Daybook, clone: Clone) -> Counter[str]:
+def post(running: Daybook, clone: Clone, name: str = NAME) -> Counter[str]:
     answers: Counter[str] = Counter()
     url = f"{running.base}/webhooks/github"
-    for delivered in replay(clone.path, url, SecretStr(SECRET), name=NAME, last=10_000, zone=SHANGHAI):
+    for delivered in replay(clone.path, url, SecretStr(SECRET), name=name, last=10_000, zone=SHANGHAI):
         assert delivered.status == 202
         answers.update(queued=json.loads(delivered.answer)["queued"], known=json.loads(delivered.answer)["known"])
     return answers

@@ -24,6 +24,7 @@ from pydantic import BaseModel, NonNegativeInt, SecretStr, ValidationError
 
 from core.errors import Permanent, Transient
 from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage, Usage
+from workers.deadlines import obey, within
 from workers.diffview import DiffView, view
 from workers.prices import price_of
 from workers.prompts import correction, system_prompt, user_message
@@ -33,6 +34,7 @@ from workers.replies import InvalidReply, Reply, checked_reply, schema_for
 # A worker process runs up to 512 threads; each may keep its connection.
 _CONNECTIONS = 600
 _CONNECT_TIMEOUT = 10.0
+TOTAL_SECONDS = 540.0
 _LONGEST_WAIT = 15 * 60.0
 # A wrong key, an empty account or an unknown model is mended by a person: look again now and then, give up nothing.
 _ACCOUNT_WAIT = 60.0
@@ -157,17 +159,28 @@ class _Question:
 class Analyst:
     """Asks the model for analyses. One instance serves all threads of a process; it keeps one connection pool."""
 
-    def __init__(self, *, api_key: SecretStr, base_url: str, models: Mapping[Tier, str], timeout: float) -> None:
-        """`timeout` is the longest silence, in seconds, that is waited for within one call."""
+    def __init__(
+        self,
+        *,
+        api_key: SecretStr,
+        base_url: str,
+        models: Mapping[Tier, str],
+        timeout: float,
+        total: float = TOTAL_SECONDS,
+    ) -> None:
+        """Seconds: `timeout` is the longest silence in one call, `total` the limit for all calls of one analysis."""
         limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         patience = anthropic.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT))
+        http_client = anthropic.DefaultHttpxClient(limits=limits, timeout=patience)
+        obey(http_client)
         self._client = anthropic.Anthropic(
             api_key=api_key.get_secret_value(),
             base_url=base_url,
             timeout=patience,
             max_retries=0,
-            http_client=anthropic.DefaultHttpxClient(limits=limits, timeout=patience),
+            http_client=http_client,
         )
+        self._total = total
         self._models = dict(models)
 
     def close(self) -> None:
@@ -184,6 +197,10 @@ class Analyst:
         Raises AnalysisRefused (Permanent) when the model gave nothing usable for this commit, and ModelUnavailable
         (Transient) when the API cannot answer now.
         """
+        with within(self._total):
+            return self._analyse(commit, facts, triage, diff, language)
+
+    def _analyse(self, commit: Commit, facts: Facts, triage: Triage, diff: Diff, language: Language) -> Analysis:
         depth = DEPTHS[triage.tier]
         model = self._models[triage.tier]
         question = _Question(

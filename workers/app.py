@@ -15,7 +15,7 @@ from workers import celeryconfig
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-app = Celery("daybook", include=["workers.tasks"])
+app = Celery("daybook", amqp="workers.broker:AMQP", include=["workers.tasks", "workers.suspects"])
 app.config_from_object(celeryconfig)
 
 _ARGUMENT, _TASK_ID = "@argument@", "@task-id@"

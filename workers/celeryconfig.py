@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+
 SWEEP_SECONDS = 2.0
-CLOSE_DAYS_SECONDS = 15.0
-SUSPECT_LIMIT_SECONDS = 600  # a suspect's child process is killed after this
+CLOSE_DAYS_SECONDS = 5.0
+WATCH_SECONDS = 30.0
+POLL_ROUND_SECONDS = 10.0  # how often it is looked whose turn it is
+RECONCILE_ROUND_SECONDS = 30.0
+SUSPECT_LIMIT_SECONDS = 660  # a suspect's child process is killed after this: more than any stage's deadline
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-broker_transport_options = {"socket_connect_timeout": 5, "socket_keepalive": True, "health_check_interval": 10}
+# Without keepalive probes a worker would wait for hours on a host that vanished.
+broker_transport_options = {
+    "socket_connect_timeout": 5, "socket_timeout": 15, "health_check_interval": 10, "socket_keepalive": True,
+    "socket_keepalive_options": {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3},
+}  # fmt: skip
 
 task_serializer = "json"
 accept_content = ["json"]
@@ -16,6 +25,7 @@ task_ignore_result = True
 task_store_errors_even_if_ignored = False
 # Acknowledged before the work: what a dead worker held is found by its lease, in seconds instead of an hour.
 task_acks_late = False
+worker_lost_wait = 2.0  # seconds between a child's death and the proof of it
 worker_prefetch_multiplier = 1
 task_create_missing_queues = True
 task_routes = {
@@ -24,7 +34,12 @@ task_routes = {
     "daybook.suspect": {"queue": "suspect"},
     "daybook.sweep": {"queue": "control"},
     "daybook.close_days": {"queue": "report"},
+    "daybook.poll": {"queue": "upstream"},
+    "daybook.reconcile": {"queue": "upstream"},
+    "daybook.watch": {"queue": "control"},
 }
+
+QUEUES = tuple(dict.fromkeys(route["queue"] for route in task_routes.values()))
 
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
@@ -35,6 +50,9 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 beat_schedule = {
     "sweep": {"task": "daybook.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 10}},
     "close_days": {"task": "daybook.close_days", "schedule": CLOSE_DAYS_SECONDS, "options": {"expires": 60}},
+    "poll": {"task": "daybook.poll", "schedule": POLL_ROUND_SECONDS, "options": {"expires": 20}},
+    "reconcile": {"task": "daybook.reconcile", "schedule": RECONCILE_ROUND_SECONDS, "options": {"expires": 60}},
+    "watch": {"task": "daybook.watch", "schedule": WATCH_SECONDS, "options": {"expires": 30}},
 }
 beat_scheduler = "workers.beat:Scheduler"
 beat_max_loop_interval = 5

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.errors import Permanent
 from core.ledger import Ledger
-from core.models import Commit, Diff, Tier
+from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage
 from core.settings import RepositorySettings
 from workers.app import connect_broker
 from workers.github import GitHub
 from workers.gitrepo import GitRepository
 from workers.leases import Leases
+from workers.pauses import admitted
 from workers.rules import TriageRules, load_rules
 
 if TYPE_CHECKING:
@@ -40,15 +42,31 @@ class Services:
     def diff(self, commit: Commit) -> Diff:
         """A commit's diff from where its repository's settings say; raises Transient or Permanent."""
         source = self.repository(commit.repository).source
+        if source == "github" and commit.repository.startswith("local/"):
+            raise Permanent(f"{commit.repository} is not on GitHub; name its clone as `source` in daybook.toml")
         if source == "github":
-            return self.github.diff(commit.repository, commit.sha)
+            with admitted(self.ledger, "github"):
+                return self.github.diff(commit.repository, commit.sha)
         return GitRepository(Path(source)).diff(commit.sha)
+
+    def analyse(self, commit: Commit, facts: Facts, judged: Triage, diff: Diff, language: Language) -> Analysis:
+        """The model's analysis of a commit; raises Transient or Permanent, after counting what it cost all the same."""
+        from workers.analyst import AnalysisRefused, ModelUnavailable  # see _analyst
+
+        assert self.analyst
+        with admitted(self.ledger, "anthropic"):
+            try:
+                return self.analyst.analyse(commit, facts, judged, diff, language)
+            except (AnalysisRefused, ModelUnavailable) as error:
+                self.ledger.spend(error.usage)
+                raise
 
 
 def connect(settings: Settings, redis_url: str) -> Services:
     """Build the services for the settings and point Celery at the same Redis; no I/O yet."""
     connect_broker(redis_url)
-    ledger = Ledger(redis_url, settings.zone)
+    lease = settings.daybook_lease_seconds
+    ledger = Ledger(redis_url, settings.zone, lease_seconds=lease, patience_seconds=lease)
     return Services(
         settings=settings,
         ledger=ledger,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ import redis
 import structlog
 
 from core.errors import Permanent, Transient
-from core.ledger import Claim, Stage
+from core.ledger import MOST_LOSSES, Claim, Stage
 from core.models import Analysis, CommitRecord, Diff, Failure
 from workers.app import message
 from workers.facts import facts_from
+from workers.github import NotThere
+from workers.pauses import Paused
 from workers.redact import redact_diff
 from workers.rulebook import rulebook_analysis
 from workers.triage import triage
@@ -25,10 +28,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-STAGE_SECONDS = {Stage.FETCH: 120.0, Stage.ANALYSE: 600.0}
+# Each more than the sum of what may be waited for: two git commands of 60 s or GitHub's 90 s; the model's 540 s; and
+# WRITE_SECONDS for Redis.
+STAGE_SECONDS = {Stage.FETCH: 150.0, Stage.ANALYSE: 600.0}
+WRITE_SECONDS = 20.0
 MOST_ATTEMPTS = 10
 BACKOFF_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 900.0
+LONGEST_ASKED_SECONDS = 3600.0  # of a Retry-After
+REPLICA_LAG_SECONDS = 15.0
+COMEBACK_SPREAD_SECONDS = 0.5
 
 
 def run(services: Services, claim: Claim, stage: Callable[[Services, Claim], bool]) -> None:
@@ -36,14 +45,15 @@ def run(services: Services, claim: Claim, stage: Callable[[Services, Claim], boo
 
     When Redis fails, nothing is decided: the lease runs out and the sweep finds the commit.
     """
-    started = datetime.now(UTC)
+    started = time.monotonic()
     try:
         with services.leases.hold(claim, STAGE_SECONDS[claim.stage]):
             _attempt(services, claim, stage)
+        seconds = time.monotonic() - started
+        services.ledger.took(claim.stage, seconds)
     except redis.RedisError as error:
         log.warning("redis_failed", commit=claim.id, stage=claim.stage, reason=type(error).__name__)
     else:
-        seconds = (datetime.now(UTC) - started).total_seconds()
         log.info("stage_done", commit=claim.id, stage=claim.stage, seconds=round(seconds, 3))
 
 
@@ -51,8 +61,17 @@ def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim]
     try:
         if not stage(services, claim):
             log.warning("result_refused", commit=claim.id, stage=claim.stage, reason="lease lost")
+    except Paused as pause:
+        wait = (pause.retry_after or 0.0) + random.uniform(0.0, COMEBACK_SPREAD_SECONDS)
+        services.ledger.retry(claim, wait, str(pause), counts=False)
+        log.info("paused", commit=claim.id, stage=claim.stage, reason=str(pause), seconds=round(wait, 1))
     except Transient as error:
         put_off(services, claim, str(error), error.retry_after, counts=not error.shared)
+    except NotThere as error:
+        if claim.attempts:
+            give_up(services, claim, str(error), transient=False)
+        else:  # it was pushed a moment ago, and not all of GitHub's servers may know it yet
+            put_off(services, claim, str(error), REPLICA_LAG_SECONDS, counts=True)
     except Permanent as error:
         give_up(services, claim, str(error), transient=False)
     except redis.RedisError:
@@ -60,6 +79,7 @@ def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim]
     except Exception as error:
         # A fault of our own must not cost the commit: it is logged whole, tried again, then given up in sight.
         log.exception("stage_crashed", commit=claim.id, stage=claim.stage)
+        services.ledger.crashed(claim.stage)
         put_off(services, claim, f"internal error: {type(error).__name__}", None, counts=True)
 
 
@@ -71,7 +91,8 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     facts = facts_from(commit, diff, table.ignore_paths)
     judged = triage(commit, facts, services.rules, table)
     record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
-    return services.ledger.advance(claim, record, Stage.ANALYSE, diff, message(Stage.ANALYSE, commit.id))
+    queued = message(Stage.ANALYSE, commit.id)
+    return _patiently(lambda: services.ledger.advance(claim, record, Stage.ANALYSE, diff, queued))
 
 
 def analyse_commit(services: Services, claim: Claim) -> bool:
@@ -80,7 +101,22 @@ def analyse_commit(services: Services, claim: Claim) -> bool:
         return services.ledger.retry(claim, 0, "the diff had expired", back_to=Stage.FETCH)
     analysis = _analysis(services, claim.record, claim.diff)
     record = claim.record.model_copy(update={"analysis": analysis, "failure": None, "finished_at": datetime.now(UTC)})
-    return services.ledger.finish(claim, record)
+    written = _patiently(lambda: services.ledger.finish(claim, record))
+    if not written:
+        services.ledger.spend(analysis.usage)
+    return written
+
+
+def _patiently(write: Callable[[], bool]) -> bool:
+    """Write a result, if need be when Redis is back: doing the work again costs more than waiting a little."""
+    until = time.monotonic() + WRITE_SECONDS
+    while True:
+        try:
+            return write()
+        except (redis.ConnectionError, redis.TimeoutError):
+            if time.monotonic() > until:
+                raise
+        time.sleep(random.uniform(0.3, 0.6))
 
 
 def _analysis(services: Services, record: CommitRecord, diff: Diff) -> Analysis:
@@ -91,7 +127,7 @@ def _analysis(services: Services, record: CommitRecord, diff: Diff) -> Analysis:
     by_rules = services.repository(commit.repository).analysis[judged.tier] == "rules" or facts.merge
     if services.analyst is None or by_rules:
         return rulebook_analysis(commit, facts, judged, language)
-    return services.analyst.analyse(commit, facts, judged, diff, language)
+    return services.analyse(commit, facts, judged, diff, language)
 
 
 def put_off(services: Services, claim: Claim, reason: str, retry_after: float | None, *, counts: bool) -> None:
@@ -103,7 +139,7 @@ def put_off(services: Services, claim: Claim, reason: str, retry_after: float | 
         give_up(services, claim, reason)
         return
     growing = min(LONGEST_WAIT_SECONDS, BACKOFF_SECONDS * 2**claim.attempts)
-    wait = max(retry_after or 0.0, growing * random.uniform(0.5, 1.0))
+    wait = max(min(retry_after or 0.0, LONGEST_ASKED_SECONDS), growing * random.uniform(0.5, 1.0))
     services.ledger.retry(claim, wait, reason, counts=counts)
     log.warning("put_off", commit=claim.id, stage=claim.stage, reason=reason, seconds=round(wait, 1))
 
@@ -122,5 +158,12 @@ def give_up(services: Services, claim: Claim, reason: str, *, transient: bool = 
     record = claim.record.model_copy(
         update={"facts": facts, "triage": judged, "analysis": analysis, "failure": failure, "finished_at": now}
     )
-    services.ledger.finish(claim, record)
+    _patiently(lambda: services.ledger.finish(claim, record))
     log.error("given_up", commit=claim.id, stage=claim.stage, reason=reason)
+
+
+def poison_reason(claim: Claim) -> str:
+    """Why a commit that keeps killing its worker is given up."""
+    if claim.attempts >= MOST_LOSSES:
+        return f"its worker died or hung {claim.attempts} times in the {claim.stage} stage, working on nothing else"
+    return f"{claim.lost} leases on it were lost in the {claim.stage} stage: its workers died with their hosts"

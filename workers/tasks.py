@@ -6,12 +6,17 @@ stands in the ledger, so a task without work there does nothing, and work withou
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.ledger import SUSPECT_QUEUE, Stage
-from workers import days
+from workers import alerts, days, follow
 from workers.app import app, messages, wake
 from workers.celeryconfig import SUSPECT_LIMIT_SECONDS
 from workers.services import current
-from workers.stages import analyse_commit, fetch_commit, give_up, run
+from workers.stages import analyse_commit, fetch_commit, give_up, poison_reason, run
+
+if TYPE_CHECKING:
+    from celery.app.task import Task
 
 STAGES = {Stage.FETCH: fetch_commit, Stage.ANALYSE: analyse_commit}
 
@@ -30,10 +35,10 @@ def analyse(commit_id: str) -> None:
         run(current(), claim, analyse_commit)
 
 
-@app.task(name="daybook.suspect", time_limit=SUSPECT_LIMIT_SECONDS)
-def suspect() -> None:
+@app.task(name="daybook.suspect", bind=True, time_limit=SUSPECT_LIMIT_SECONDS)
+def suspect(self: Task[[], None]) -> None:
     """Work alone, in a child process, on a commit whose worker died with it. Next: the next suspect."""
-    if claim := current().ledger.claim_suspect():
+    if claim := current().ledger.claim_suspect(str(self.request.id)):
         run(current(), claim, STAGES[claim.stage])
         current().ledger.enqueue(SUSPECT_QUEUE, [wake("suspect")])
 
@@ -45,14 +50,29 @@ def sweep() -> None:
     for stage in Stage:
         current().ledger.enqueue(stage, messages(stage, [commit_id for commit_id, at in swept.due if at is stage]))
     for claim in swept.poison:
-        give_up(
-            current(), claim, f"its worker died {claim.attempts} times in the {claim.stage} stage, working on it alone"
-        )
-    if swept.suspects_wait:
-        current().ledger.enqueue(SUSPECT_QUEUE, [wake("suspect")])
+        give_up(current(), claim, poison_reason(claim))
+    current().ledger.enqueue(SUSPECT_QUEUE, [wake("suspect") for _ in range(swept.wake)])
 
 
 @app.task(name="daybook.close_days")
 def close_days() -> None:
     """Assemble the report of each day that is over, and again when a late commit is done."""
     days.close_due_days(current())
+
+
+@app.task(name="daybook.poll")
+def poll() -> None:
+    """Look for new commits where no webhook tells of them. Next: `fetch`."""
+    follow.poll_due(current())
+
+
+@app.task(name="daybook.reconcile")
+def reconcile() -> None:
+    """Compare each followed repository with its source, hourly: what no push told of is queued. Next: `fetch`."""
+    follow.reconcile_due(current())
+
+
+@app.task(name="daybook.watch")
+def watch() -> None:
+    """Tell somebody what is wrong, once, and once more when it has cleared."""
+    alerts.watch(current())

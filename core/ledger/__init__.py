@@ -8,11 +8,20 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     due:STAGE            zset    ID → when the sweep must look at it        until finished
     open                 zset    ID → when it was received                  until finished
     suspects             zset    ID → since when                            until finished
-    suspect              string  the suspect that is being worked on        overwritten
+    alone                hash    holder → token and ID of its suspect       until it is done
+    swept                string  when the last sweep was                    overwritten
+    pause:SERVICE        hash    until, admitted, waiting, met              11 minutes after its end
     failed               zset    ID → when it was given up                  until retried or dropped
     landed:REPOSITORY    zset    sha → landing order (unix seconds)         as its records
     pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000
     heads:REPOSITORY     hash    branch → JSON {sha, pushed_at}             for ever
+    reconciled:REPOSITORY  hash  branch → sha up to which nothing is lacking  for ever
+    upstream:REPOSITORY  hash    tried_at, answered_at, why, source, branches  for ever
+    etag:REPOSITORY      hash    question → JSON {etag, answer}             30 days after the last answer
+    asked:REPOSITORY     hash    DAY → JSON Asked, for the day's page       for ever
+    unasked              set     "REPOSITORY DAY" closed while its source failed  until it answers
+    replaced:REPOSITORY  hash    "BEFORE AFTER" of a forced push → JSON shas  for ever
+    turn:NAME            string  a poll, a reconciliation: not due before it ends  its interval
     repositories         hash    name → first seen                          for ever
     dirty                zset    "REPOSITORY DAY" → last change             until its report is assembled
     report:REPOSITORY:DAY  string  zlib JSON of the report                  for ever
@@ -20,22 +29,45 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     lock:NAME            string  a lock's token                             seconds
     count:DAY            hash    counters of a report day                   400 days
     totals               hash    counters since the beginning               for ever
+    meters               hash    "STAGE OUTCOME", "STAGE le BUCKET", "STAGE seconds", "STAGE crashed",
+                                 "refused STATUS" → n                       for ever; about 25 fields a stage
+    ended:SLOT           hash    analysed, failed within five minutes       two hours
+    reported             hash    REPOSITORY → when a report was last written   for ever
+    alive                zset    process → last seen                        a day
+    alerts               hash    condition → JSON AlertState                until it cleared and was told
 """
 
 from __future__ import annotations
 
+from core.ledger.alerts import AlertLedger, AlertState
 from core.ledger.connection import LEASE_SECONDS, PATIENCE_SECONDS, day_bounds
 from core.ledger.days import DayLedger
+from core.ledger.failed import FailedLedger
+from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
+from core.ledger.pauses import PauseLedger
+from core.ledger.server import ServerFacts, ServerLedger
 from core.ledger.status import Status, StatusLedger
-from core.ledger.work import MOST_LOSSES, SUSPECT_QUEUE, Claim, Stage, Swept, WorkLedger
+from core.ledger.upstream import SETTLE_SECONDS, Asked, ForcedPush, Outcome, UpstreamLedger
+from core.ledger.work import MOST_LOSSES, SUSPECT_PLACES, SUSPECT_QUEUE, Claim, Stage, Swept, WorkLedger
 
 __all__ = [
-    "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SUSPECT_QUEUE", "Claim", "Ledger", "Stage", "Status", "Swept",
-    "day_bounds",
+    "BUCKETS", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS", "SUSPECT_PLACES",
+    "SUSPECT_QUEUE", "AlertState", "Asked", "Claim", "ForcedPush", "LastReport", "Ledger", "Meters", "Outcome",
+    "ServerFacts", "Stage", "StageMeter", "Status", "Swept", "day_bounds",
 ]  # fmt: skip
 
 
-class Ledger(WorkLedger, DayLedger, StatusLedger):
+class Ledger(
+    WorkLedger,
+    PauseLedger,
+    DayLedger,
+    StatusLedger,
+    MeterLedger,
+    AlertLedger,
+    FailedLedger,
+    ServerLedger,
+    UpstreamLedger,
+):
     """The one store. The constructor does no I/O; every method is safe to call from any thread.
 
     Methods raise redis.RedisError when Redis does not answer within `timeout` seconds.

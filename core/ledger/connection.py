@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 P = "daybook:"
 LEASE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0  # how long a message may be missing before its commit is queued again
-SCRIPTS = ("receive", "claim", "renew", "advance", "finish", "retry", "sweep")
+SCRIPTS = (
+    "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
+)  # fmt: skip
 
 
 class Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from datetime import date, datetime
 
@@ -44,6 +45,7 @@ class DayLedger(Connection):
         with self.redis.pipeline() as pipe:
             pipe.set(f"{P}report:{repository}:{day}", zlib.compress(document))
             pipe.zadd(f"{P}reports:{repository}", {day.isoformat(): day.toordinal()})
+            pipe.hset(f"{P}reported", repository, repr(time.time()))
             pipe.execute()
 
     def report(self, repository: str, day: date) -> bytes | None:

@@ -33,7 +33,7 @@ class StatusLedger(Connection):
             for queue in queues:
                 pipe.llen(queue)
             totals, today, waiting, failed, oldest, (seconds, _), *depths = pipe.execute()
-        counts = {key.decode(): int(value) for key, value in totals.items()}
+        counts = {key.decode(): int(float(value)) for key, value in totals.items()}
         return Status(
             received=counts.get("received", 0), analysed=counts.get("analysed", 0), waiting=waiting, failed=failed,
             oldest_waiting_seconds=round(max(0.0, seconds - oldest[0][1]), 1) if oldest else 0.0,

@@ -10,13 +10,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.ledger.connection import Connection, P, packed, unpacked
-from core.models import CommitRecord, Diff, Push
+from core.models import CommitRecord, Diff, Push, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 DIFF_SECONDS = 7 * 86400
-MOST_LOSSES = 5
+MOST_LOSSES = 5  # proven deaths of a process that worked on nothing else
+MOST_LOST_LEASES = 15  # of any kind: a commit that takes its whole host with it leaves no proof
+LONGEST_SWEEPLESS_SECONDS = 6.0  # three sweeps
+SUSPECT_PLACES = 4  # suspects worked on at the same time, each in a process of its own
 SWEEP_LIMIT = 1000
 SUSPECT_QUEUE = "suspect"
 
@@ -47,11 +50,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: (id, stage) to queue again, claims to give up, and whether suspects wait for a worker."""
+    """What a sweep found: (id, stage) to queue again, claims to give up, and for how many suspects there is a place."""
 
     due: tuple[tuple[str, Stage], ...]
     poison: tuple[Claim, ...]
-    suspects_wait: bool
+    wake: int
 
 
 class WorkLedger(Connection):
@@ -74,13 +77,21 @@ class WorkLedger(Connection):
         """Take a lease on a commit's stage; None when there is nothing to do."""
         return self._claimed(commit_id, stage)
 
-    def claim_suspect(self) -> Claim | None:
-        """Take a lease on the suspect that has waited longest; None while another one is held or none is left."""
-        return self._claimed("", "")
+    def claim_suspect(self, holder: str) -> Claim | None:
+        """Take a lease on the suspect that has waited longest; None while all places are taken or none is left.
 
-    def _claimed(self, commit_id: str, stage: str) -> Claim | None:
+        `holder` names the process that will work on it and on nothing else, for `lost_alone`.
+        """
+        return self._claimed("", "", holder)
+
+    def lost_alone(self, holder: str) -> str | None:
+        """Count a loss against the suspect that a holder died of; returns its id, None when it held none any more."""
+        found = self._run("lost", holder)
+        return found.decode() if found else None
+
+    def _claimed(self, commit_id: str, stage: str, holder: str = "") -> Claim | None:
         token = secrets.token_hex(16)
-        row = self._run("claim", commit_id, stage, token, self.lease_seconds)
+        row = self._run("claim", commit_id, stage, token, self.lease_seconds, SUSPECT_PLACES, holder)
         if row is None:
             return None
         _, held, record, diff, attempts, lost = row
@@ -103,12 +114,10 @@ class WorkLedger(Connection):
         assert record.analysis
         outcome = "failed" if record.failure else "analysed"
         dirty = f"{record.commit.repository} {self.day_of(record.commit.landed_at)}"
-        usage = record.analysis.usage
-        counters: dict[str, float] = {
-            f"origin_{record.analysis.origin}": 1, "cost_usd": usage.cost_usd, "model_calls": usage.calls,
-            "input_tokens": usage.input_tokens, "cached_tokens": usage.cached_tokens,
-            "output_tokens": usage.output_tokens, "repeats": int(claim.lost > 0),
-        }  # fmt: skip
+        counters = _counters(record.analysis.usage) | {
+            f"origin_{record.analysis.origin}": 1,
+            "repeats": int(claim.lost > 0),
+        }
         pairs = [part for key, value in counters.items() if value for part in (key, value)]
         return bool(self._run("finish", claim.id, claim.token, packed(record), outcome, dirty, self._today(), *pairs))
 
@@ -124,17 +133,37 @@ class WorkLedger(Connection):
         stages = [text for stage in Stage for text in (stage, stage)]
         patience, lease = self.patience_seconds, self.lease_seconds
         rows, poison, wake = self._run(
-            "sweep", patience, SWEEP_LIMIT, MOST_LOSSES, token, lease, SUSPECT_QUEUE, *stages
-        )
+            "sweep", patience, SWEEP_LIMIT, MOST_LOSSES, token, lease, SUSPECT_QUEUE,
+            MOST_LOST_LEASES, SUSPECT_PLACES, max(lease / 2, LONGEST_SWEEPLESS_SECONDS), *stages,
+        )  # fmt: skip
         claims = [self._given_up_on(commit_id.decode(), token) for commit_id in poison]
         return Swept(due=tuple((commit_id.decode(), Stage(stage.decode())) for commit_id, stage in rows),
-                     poison=tuple(claim for claim in claims if claim), suspects_wait=bool(wake))  # fmt: skip
+                     poison=tuple(claim for claim in claims if claim), wake=int(wake))  # fmt: skip
 
     def _given_up_on(self, commit_id: str, token: str) -> Claim | None:
-        record, stage = self.redis.get(f"{P}record:{commit_id}"), self.redis.hget(f"{P}work:{commit_id}", "stage")
-        return Claim(unpacked(record), Stage(stage.decode()), token, MOST_LOSSES) if record and stage else None
+        record = self.redis.get(f"{P}record:{commit_id}")
+        stage, losses, lost = self.redis.hmget(f"{P}work:{commit_id}", "stage", "losses", "lost")
+        if not record or not stage:
+            return None
+        return Claim(unpacked(record), Stage(stage.decode()), token, int(losses or 0), int(lost or 0))
+
+    def spend(self, usage: Usage) -> None:
+        """Count model calls that led to no stored analysis: they were paid for all the same."""
+        counters = {key: value for key, value in _counters(usage).items() if value}
+        with self.redis.pipeline() as pipe:
+            for key in (f"{P}count:{self._today()}", f"{P}totals"):
+                for counter, value in counters.items():
+                    pipe.hincrbyfloat(key, counter, value)
+            pipe.execute()
 
     def enqueue(self, queue: str, messages: Sequence[bytes]) -> None:
         """Put encoded messages on a queue."""
         if messages:
             self.redis.lpush(queue, *messages)
+
+
+def _counters(usage: Usage) -> dict[str, float]:
+    return {
+        "cost_usd": usage.cost_usd, "model_calls": usage.calls, "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens, "output_tokens": usage.output_tokens,
+    }  # fmt: skip

@@ -4,6 +4,7 @@ local id = ARGV[1]
 local stage = held(id, ARGV[2])
 if not stage then return 0 end
 redis.call('SET', P .. 'record:' .. id, ARGV[4])
+meter(stage, 'done')
 redis.call('SET', P .. 'diff:' .. id, ARGV[5], 'EX', ARGV[6])
 redis.call('ZREM', due_key(stage), id)
 redis.call('HSET', work_key(id), 'stage', ARGV[3], 'token', '', 'attempts', 0, 'queued', 1, 'not_before', 0)

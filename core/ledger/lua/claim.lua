@@ -1,7 +1,8 @@
 -- Takes a lease on a commit's stage. Returns {id, stage, record, diff, attempts, lost leases}, or nothing when there is
 -- no work here: it is over, held by another, not due yet, or belongs to the other lane.
--- ARGV: id, stage, token, lease seconds. With an empty id: the suspect that has waited longest, whatever its stage,
--- unless another suspect is held: one at a time, so that only the guilty one is there when a process dies.
+-- ARGV: id, stage, token, lease seconds, places, holder. With an empty id: the suspect that has waited longest, whatever
+-- its stage, while fewer than `places` are held. Each holder is a process that does nothing else meanwhile, so only the
+-- guilty one is there when a process dies.
 local id, stage = ARGV[1], ARGV[2]
 local alone = id == ''
 
@@ -14,13 +15,12 @@ end
 
 local work
 if alone then
-  local holder = redis.call('GET', P .. 'suspect')
-  if holder and (redis.call('HGET', work_key(holder), 'token') or '') ~= '' then return nil end
-  for _, candidate in ipairs(redis.call('ZRANGE', P .. 'suspects', 0, 99)) do
+  if held_alone() >= tonumber(ARGV[5]) then return nil end
+  for _, candidate in ipairs(redis.call('ZRANGEBYSCORE', P .. 'suspects', '-inf', now, 'LIMIT', 0, 100)) do
     work = claimable(candidate)
     if work then id = candidate break end
   end
-  if work then redis.call('SET', P .. 'suspect', id) end
+  if work then redis.call('HSET', P .. 'alone', ARGV[6], ARGV[3] .. ' ' .. id) end
 else
   work = claimable(id)
 end

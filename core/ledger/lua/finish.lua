@@ -13,6 +13,13 @@ redis.call('ZADD', P .. 'dirty', now, ARGV[5])
 if ARGV[4] == 'failed' then redis.call('ZADD', P .. 'failed', now, id) end
 redis.call('HINCRBY', P .. 'totals', ARGV[4], 1)
 redis.call('HINCRBY', counters, ARGV[4], 1)
-for i = 7, #ARGV, 2 do redis.call('HINCRBYFLOAT', counters, ARGV[i], ARGV[i + 1]) end
+for i = 7, #ARGV, 2 do
+  redis.call('HINCRBYFLOAT', counters, ARGV[i], ARGV[i + 1])
+  redis.call('HINCRBYFLOAT', P .. 'totals', ARGV[i], ARGV[i + 1])
+end
+meter(stage, ARGV[4] == 'failed' and 'given_up' or 'done')
+local slot = P .. 'ended:' .. math.floor(now / 300) -- what the share of failures within the hour is made from
+redis.call('HINCRBY', slot, ARGV[4], 1)
+redis.call('EXPIRE', slot, 7200)
 redis.call('EXPIRE', counters, 400 * 86400)
 return 1

@@ -1,6 +1,6 @@
 -- Shared by every script: the names of keys, the clock, and who holds a commit.
--- A commit's work is the hash work:ID (stage, token, attempts, losses, suspect, queued, not_before); its place in
--- due:STAGE is when the sweep must look at it: the end of its lease, of its retry's wait, or of patience with the queue.
+-- A commit's work is the hash work:ID (stage, token, attempts, losses, lost, suspect, queued, not_before); its place
+-- in due:STAGE is when the sweep must look at it: the end of its lease, of its retry's wait, or of patience with the queue.
 local P = 'daybook:'
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
@@ -13,6 +13,23 @@ local function held(id, token)
   local work = redis.call('HMGET', work_key(id), 'token', 'stage')
   if not work[1] or work[1] == '' or work[1] ~= token then return false end
   return work[2]
+end
+
+-- One more of what became of the work of a stage: done, put_off, paused, given_up, lost.
+local function meter(stage, outcome) redis.call('HINCRBY', P .. 'meters', stage .. ' ' .. outcome, 1) end
+
+-- How many suspects are held now; forgets the holders of those that are done.
+local function held_alone()
+  local count, rows = 0, redis.call('HGETALL', P .. 'alone')
+  for i = 1, #rows, 2 do
+    local token, id = string.match(rows[i + 1], '^(%S+) (.+)$')
+    if id and held(id, token) then
+      count = count + 1
+    elseif not id or redis.call('EXISTS', work_key(id)) == 0 then
+      redis.call('HDEL', P .. 'alone', rows[i])
+    end
+  end
+  return count
 end
 
 local function expect(key, kind)

@@ -31,6 +31,7 @@ for i = 0, n - 1 do
 end
 
 redis.call('HINCRBY', counters, 'known', known)
+redis.call('HINCRBY', P .. 'totals', 'known', known)
 redis.call('EXPIRE', counters, 400 * 86400)
 redis.call('HSETNX', P .. 'repositories', repository, now)
 if ARGV[3] ~= '' then

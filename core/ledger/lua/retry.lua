@@ -3,10 +3,12 @@
 local id = ARGV[1]
 local stage = held(id, ARGV[2])
 if not stage then return 0 end
+meter(stage, ARGV[6] == '0' and 'paused' or 'put_off')
 local again = ARGV[5] ~= '' and ARGV[5] or stage
 redis.call('ZREM', due_key(stage), id)
 redis.call('HSET', work_key(id), 'stage', again, 'token', '', 'queued', 0, 'not_before', now + tonumber(ARGV[3]),
   'reason', ARGV[4])
 redis.call('ZADD', due_key(again), now + tonumber(ARGV[3]), id)
 redis.call('HINCRBY', work_key(id), 'attempts', ARGV[6])
+if redis.call('ZSCORE', P .. 'suspects', id) then redis.call('ZADD', P .. 'suspects', now + tonumber(ARGV[3]), id) end
 return 1

@@ -1,0 +1,92 @@
+"""A commit that kills or hangs its worker harms nobody else: it is worked alone, then given up with its reason."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.reliability import NAME, configure, ended, kill, ledger_of, many_commits, results
+from tests.running import PLAIN, daybook
+from tests.test_pipeline import post
+
+pytestmark = pytest.mark.slow
+
+HEALTHY = 100
+# A regular expression that runs for years inside one C call, so that no other thread runs either. It comes by a
+# signal: the product has no hook for it.
+RUN_WILD = """
+import re, signal
+signal.signal(signal.SIGUSR2, lambda *_: re.match('(a+)+$', 'a' * 60 + 'b'))
+"""
+
+
+DEEDS = ("kill -KILL $PPID", "kill -USR2 $PPID; sleep 1")
+
+
+def poisoned_path(folder: Path, deeds: dict[str, str]) -> str:
+    """A PATH on which `git` does something to the process that asks it for one of these commits."""
+    folder.mkdir()
+    shim = folder / "git"
+    cases = "".join(f"*{sha}*) {deed};; " for sha, deed in deeds.items())
+    shim.write_text(f'#!/bin/sh\ncase "$*" in {cases}esac\nexec {shutil.which("git")} "$@"\n')
+    shim.chmod(0o755)
+    return f"{folder}:{PLAIN['PATH']}"
+
+
+def test_a_commit_that_kills_and_one_that_hangs_among_a_hundred_on_the_same_worker(tmp_path: Path) -> None:
+    clone = many_commits(tmp_path / "clone", HEALTHY + len(DEEDS))
+    deeds = {clone.git("rev-parse", f"main~{20 + 40 * number}"): deed for number, deed in enumerate(DEEDS)}
+    (tmp_path / "sitecustomize.py").write_text(RUN_WILD)
+    environment = {"PATH": poisoned_path(tmp_path / "bin", deeds), "PYTHONPATH": str(tmp_path)}
+    # The lease is longer than the 5 s after which a process that stands still ends itself.
+    with daybook(configure(tmp_path, clone.path), DAYBOOK_LEASE_SECONDS="6.5", **environment) as running:
+        ledger = ledger_of(running)
+        started = time.monotonic()
+        post(running, clone)
+        running.await_(lambda: ledger.status([]).analysed == HEALTHY, seconds=90)
+        healthy = time.monotonic() - started
+        running.await_(lambda: ended(ledger, HEALTHY + len(DEEDS)), seconds=118 - healthy)
+        took = time.monotonic() - started
+        records = {record.commit.sha: record for record in results(ledger)}
+        failed = {record.commit.sha for record in ledger.failed()}
+        ledger.close()
+    print(f"{HEALTHY} healthy commits done after {healthy:.1f} s, poison given up after {took:.1f} s")
+    assert failed == set(deeds)
+    for sha in deeds:
+        given_up = records.pop(sha)
+        assert given_up.failure
+        assert given_up.failure.reason == "its worker died or hung 5 times in the fetch stage, working on nothing else"
+        assert given_up.analysis
+        assert given_up.analysis.origin == "degraded"
+    assert len(records) == HEALTHY
+    assert all(record.analysis and record.analysis.origin == "rules" for record in records.values())
+    assert not any(record.failure for record in records.values())
+
+
+def test_the_control_worker_replaces_its_children_and_takes_them_along(tmp_path: Path) -> None:
+    clone = many_commits(tmp_path / "clone", 3)
+    with daybook(configure(tmp_path, clone.path), DAYBOOK_LEASE_SECONDS="3") as running:
+        ledger = ledger_of(running)
+        control = running.supervisor.pids()["control"]
+
+        def children() -> list[psutil.Process]:
+            return psutil.Process(control).children()
+
+        running.await_(lambda: len(children()) == 6)
+        before = {child.pid for child in children()}
+        os.kill(min(before), signal.SIGKILL)
+        running.await_(lambda: len(children()) == 6 and {child.pid for child in children()} != before)
+        family = children()
+        kill(running, "control")
+        gone, alive = psutil.wait_procs(family, timeout=5)
+        assert (len(gone), alive) == (6, [])
+        post(running, clone)
+        running.await_(lambda: ended(ledger, 3))
+        assert ledger.records(NAME, results(ledger)[0].commit.landed_at.date())
+        ledger.close()

@@ -1,0 +1,53 @@
+"""How Celery's processes talk to Redis: they look every second whether it is back, and throw garbage away."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import structlog
+from celery.app import amqp
+from kombu import Connection as KombuConnection
+from kombu.transport.redis import Channel as RedisChannel
+from kombu.transport.redis import Transport as RedisTransport
+
+log = structlog.get_logger()
+
+# kombu's own waits grow to 30 s, so that work would rest that long after Redis is back.
+_INTERVALS = {"interval_start": 0.2, "interval_step": 0.4, "interval_max": 1.0}
+
+
+class Channel(RedisChannel):
+    """Outlives a message that is none: by itself the worker would end, and each commit in its hands with it."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc] # kombu's stub leaves it out
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            log.exception("garbage_in_queue", reason=type(error).__name__)  # it is off the queue already
+            return True
+
+
+class Transport(RedisTransport):
+    """Redis with our channels."""
+
+    Channel = Channel
+
+
+class Connection(KombuConnection):
+    """A connection that tries again soon."""
+
+    def ensure_connection(self, *arguments: Any, **options: Any) -> Self:
+        """Wait until there is a connection."""
+        connection: Self = super().ensure_connection(*arguments, **(_INTERVALS | options))
+        return connection
+
+    def get_transport_cls(self) -> Any:
+        """Ours in the place of kombu's for plain Redis."""
+        chosen = super().get_transport_cls()
+        return Transport if chosen is RedisTransport else chosen
+
+
+class AMQP(amqp.AMQP):
+    """Celery's seam for another class of connection."""
+
+    Connection = Connection
