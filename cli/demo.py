@@ -7,7 +7,9 @@ waits until every commit is analysed, writes the reports and reads the page back
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import signal
 import socket
 import tempfile
 import threading
@@ -24,19 +26,20 @@ import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from cli.replay import HOOK_PATH, Delivered, chosen, post, repository_name
+from cli.replay import HOOK_PATH, USUAL_PUSHES, Delivered, chosen, post, repository_name
 from cli.report import Day
 from cli.supervisor import Supervisor
 from cli.up import READY_SECONDS, await_ready
 from core.errors import DaybookError
 from core.ledger import Ledger
-from core.models import Tier
+from core.models import REPOSITORY_PATTERN, Tier
 from core.redis_server import RedisServer
 from core.settings import Settings, load_settings
 from workers.app import wake
 from workers.celeryconfig import SWEEP_SECONDS
 from workers.days import write_day
-from workers.gitrepo import GitRepository, Landing
+from workers.gitrepo import GitRepository
+from workers.landings import Landing
 from workers.services import connect
 
 if TYPE_CHECKING:
@@ -78,19 +81,40 @@ def demo(repo: Path | None, day: date | None, last: int | None, name: str | None
     """Replay a clone's history through the whole of Daybook and show the report. Needs no key."""
     if day and last:
         raise click.UsageError("give either --day or --last, not both")
+    if name and not re.fullmatch(REPOSITORY_PATTERN, name):
+        raise click.UsageError("--name: write it as OWNER/REPO")
     started = time.monotonic()
     clone = (repo or _this_checkout()).resolve()
+    pushes = chosen(clone, day=day, last=last or (None if day else USUAL_PUSHES), zone=load_settings().zone)
+    if not pushes:
+        raise DaybookError(f"{clone} has no pushes {f'on {day}' if day else 'at all'}; try another --day, or --last N")
+    _check_writable(out)
     console = Console(stderr=True)
     with _running(clone, name or repository_name(clone), out.resolve(), language) as running:
         console.print(f"Daybook is up after {time.monotonic() - started:.1f} s: {running.base}", highlight=False)
-        _replayed(running, clone, day, last or (None if day else 20), console)
+        _replayed(running, clone, pushes, console)
         reports = _written(running)
         _told(running, reports, out, kept=keep)
         commits = sum(len(report.entries) for report in reports)
-        click.echo(f"{commits} commits, {len(reports)} reports, {time.monotonic() - started:.1f} s")
+        click.echo(f"commits: {commits}, reports: {len(reports)}, seconds: {time.monotonic() - started:.1f}")
+        if not day:
+            click.echo("The oldest of these days may lack the pushes before the first one; --day shows a whole day.")
         if keep:
             click.echo("The site stays up until Ctrl-C.")
             running.supervisor.tend(lambda: False)
+
+
+def _check_writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise DaybookError(f"{out} cannot be written to ({error.strerror}); choose another --out") from error
+
+
+def _interrupted(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _this_checkout() -> Path:
@@ -101,6 +125,7 @@ def _this_checkout() -> Path:
 @contextmanager
 def _running(clone: Path, name: str, out: Path, language: str | None) -> Iterator[Demo]:
     """Daybook's processes in a folder that is removed afterwards."""
+    signal.signal(signal.SIGTERM, _interrupted)
     with tempfile.TemporaryDirectory(prefix="daybook-demo-") as folder:
         home = Path(folder)
         (home / "daybook.toml").write_text(
@@ -139,11 +164,8 @@ def _running(clone: Path, name: str, out: Path, language: str | None) -> Iterato
             supervisor.stop()
 
 
-def _replayed(running: Demo, clone: Path, day: date | None, last: int | None, console: Console) -> None:
+def _replayed(running: Demo, clone: Path, pushes: Sequence[Landing], console: Console) -> None:
     """Post the history and wait until every commit of it is analysed."""
-    pushes = chosen(clone, day=day, last=last, zone=running.settings.zone)
-    if not pushes:
-        raise DaybookError(f"{clone} has no pushes {f'on {day}' if day else 'at all'}; try another --day, or --last N")
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
         posting = progress.add_task("pushes posted", total=len(pushes))
@@ -216,7 +238,12 @@ def _told(running: Demo, reports: Sequence[DailyReport], out: Path, *, kept: boo
         click.echo(f"{report.repository} {report.day}: {tiers}")
         click.echo(f"  Markdown  {place / f'{report.day}.md'}")
         click.echo(f"  HTML      {place / f'{report.day}.html'}")
-        click.echo(f"  page      {url}" + ("" if kept else "  (--keep leaves the site running)"))
+        if kept:
+            click.echo(f"  page      {url}")
+    if not kept:
+        newest = max(reports, key=lambda report: report.day)
+        url = f"{running.base}/{newest.repository}/{newest.day}"
+        click.echo(f"The pages were at {url}; --keep (make demo KEEP=1) leaves them up.")
 
 
 def _toml(text: str) -> str:

@@ -6,16 +6,19 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import httpx2
 
+from cli.processes import check_free
 from cli.supervisor import PROCESSES, Supervisor
 from core.errors import DaybookError
 from core.redis_server import RedisServer, answers
 from core.settings import load_settings
 from webhook.app import create_app
+from workers.gitrepo import GitRepository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +42,7 @@ READY_SECONDS = 30.0
 def up(host: str | None, port: int | None) -> None:
     """Run every process here: web, worker, control, beat, and Redis unless REDIS_URL is set."""
     settings = load_settings()
-    create_app(settings, "redis://127.0.0.1:1/0")  # says what is missing before anything starts
+    _check(settings, host or settings.daybook_host, port or settings.port)
     supervisor = supervised(settings, host or settings.daybook_host, port or settings.port, tell)
     stops = 0
     stopping = threading.Event()
@@ -60,6 +63,15 @@ def up(host: str | None, port: int | None) -> None:
     finally:
         supervisor.stop(now=lambda: stops > 1)
     tell("daybook", "stopped")
+
+
+def _check(settings: Settings, host: str, port: int) -> None:
+    """Say what is wrong before anything starts, rather than in the restarts of a process."""
+    create_app(settings, "redis://127.0.0.1:1/0")
+    check_free(host, port)
+    for table in settings.daybook_repositories:
+        if table.source != "github":
+            GitRepository(Path(table.source)).default_branch()
 
 
 def supervised(settings: Settings, host: str, port: int, tell: Callable[[str, str], None]) -> Supervisor:

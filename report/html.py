@@ -82,7 +82,7 @@ def archive_page(shelves: Sequence[Shelf], days: Sequence[date], language: Langu
 
 
 def notice_page(kind: str, language: Language) -> str:
-    """A page that says why there is no page: `not_found`, `unauthorised`, `closed` or `unavailable`."""
+    """A page that says why there is no page: `not_found`, `unauthorised`, `throttled`, `closed` or `unavailable`."""
     heading = labels(language).word(kind)
     return _page("notice.html", language, heading, (), heading=heading, text=labels(language).word(f"{kind}_text"))
 

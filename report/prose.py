@@ -168,7 +168,11 @@ def markdown_text(text: str, origin: Origin | None = None, *, cell: bool = False
     Safe at the start of a line, in a heading, in a link's text and, with `cell`, in a table. `code` spans stay code;
     with an `origin` that is on the web, `#12` becomes a link to it. Bare URLs become code, which nobody links.
     """
-    line = "".join(_markdown_span(span, origin, cell=cell) for span in spans(text))
+    line = ""
+    for span in spans(text):
+        piece = _markdown_span(span, origin, cell=cell)
+        # Two code spans side by side would lend each other their backticks.
+        line += WORD_JOINER + piece if line.endswith("`") and piece.startswith("`") else piece
     if start := _BLOCK_START.match(line):  # a list, heading, quote, rule or table row would begin here
         line = f"{start[0]}\\{line[start.end() :]}"
     if line.endswith("#") and not line.endswith("\\#"):  # a closing sequence of a heading would be dropped

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from report.json import report_from_json
 from tests.gitclone import Clone
+from tests.running import PLAIN
 from tests.test_pipeline import clone_of
 from tests.test_processes import run
 
@@ -26,14 +30,34 @@ def test_the_demo_shows_the_reports_of_a_clones_last_pushes(tmp_path: Path) -> N
     assert re.fullmatch(r"octocat/hello-world 2026-02-17: \d+ high, \d+ medium, \d+ low", lines[0])
     assert lines[1] == "  Markdown  out/2026/octocat/hello-world/2026-02-17.md"
     assert lines[2] == "  HTML      out/2026/octocat/hello-world/2026-02-17.html"
-    assert re.fullmatch(r"  page      http://127.0.0.1:\d+/octocat/hello-world/2026-02-17  \(--keep .*\)", lines[3])
-    assert re.fullmatch(r"10 commits, 1 reports, [\d.]+ s", lines[4])
+    assert re.fullmatch(r"The pages were at http://127.0.0.1:\d+/octocat/hello-world/2026-02-17; --keep .*", lines[3])
+    assert re.fullmatch(r"commits: 10, reports: 1, seconds: [\d.]+", lines[4])
     report = report_from_json((place / "2026-02-17.json").read_bytes())
     assert report.language == "en"
     assert (report.coverage.total, report.coverage.covered, report.coverage.rules, report.revision) == (10, 10, 10, 1)
     assert "# Daily" in (place / "2026-02-17.md").read_text()
     assert (place / "2026-02-17.html").read_text().startswith("<!DOCTYPE html>")
     assert not (tmp_path / ".daybook").exists()
+
+
+def test_keep_leaves_the_site_up_and_a_signal_ends_it_without_a_trace(tmp_path: Path) -> None:
+    clone_of(tmp_path / "clone", 2)
+    (tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-m", "cli.main", "demo", "--repo", "clone", "--keep"]
+    environment = PLAIN | {"TMPDIR": str(tmp_path / "temporary")}
+    demo = subprocess.Popen(command, cwd=tmp_path, text=True, env=environment, stdout=subprocess.PIPE)
+    assert demo.stdout
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if line.startswith("The site stays up"):
+            break
+    url = next(line.split()[1] for line in lines if line.startswith("  page"))
+    assert httpx2.get(url, trust_env=False).status_code == 200
+    demo.terminate()
+    assert demo.wait(30) == 0
+    demo.stdout.close()
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_day_without_pushes_is_said(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_up_starts_again_what_dies(tmp_path: Path) -> None:
     [
         (["nonsense"], {}, 2, "No such command 'nonsense'"),
         (["report", "octocat/hello", "yesterday"], {}, 2, "'yesterday' is not a day; write it as 2026-02-17"),
-        (["report", "octocat/hello", "2026-02-17"], {}, 1, "nothing was ever received of octocat/hello; known "),
+        (["report", "octocat/hello", "2026-02-17"], {}, 1, "daybook: there is no Daybook in .daybook; start"),
         (["up"], {}, 1, "daybook: GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`"),
         (["up"], {"GITHUB_WEBHOOK_SECRET": SECRET, "REDIS_URL": NOWHERE}, 1, "daybook: Redis does not answer at"),
         (["web"], {"REDIS_URL": NOWHERE}, 1, "daybook: GITHUB_WEBHOOK_SECRET is not set; make one with"),

@@ -78,6 +78,15 @@ def test_commands_reach_the_running_server_and_start_one_for_the_moment_otherwis
 ) -> None:
     monkeypatch.setenv("DAYBOOK_HOME", str(home))
     monkeypatch.delenv("REDIS_URL", raising=False)
+    with (
+        pytest.raises(DaybookError, match="start `daybook up` here, or set REDIS_URL"),
+        redis_url(load_settings()),
+    ):
+        pass
+    assert not home.exists()
+    once = RedisServer(home)
+    once.start()
+    once.stop()
     with redis_url(load_settings()) as momentary:
         assert answers(momentary)
     assert not answers(momentary)

@@ -54,12 +54,13 @@ def test_the_environment_goes_before_the_env_file_and_an_empty_value_means_the_d
         (
             "REPORT_TIMEZONE",
             "Mars/Olympus",
-            "REPORT_TIMEZONE: Value error, 'Mars/Olympus' is not a time zone; use an IANA",
+            "REPORT_TIMEZONE: 'Mars/Olympus' is not a time zone; use an IANA",
         ),
         ("REPORT_TIME", "late", "REPORT_TIME: "),
         ("REPORT_LANGUAGE", "fr", "REPORT_LANGUAGE: Input should be 'zh' or 'en'"),
         ("DAYBOOK_DAILY_BUDGET_USD", "-1", "DAYBOOK_DAILY_BUDGET_USD: "),
         ("PORT", "70000", "PORT: "),
+        ("REDIS_URL", "http://localhost", "REDIS_URL: a url such as redis://:password@host:6379/0 is wanted"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +74,10 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str, said: str, mo
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[repository]]\nname = 'no'\n", "NAME: String should match pattern"),
-        ("[[repository]]\nname = 'a/b'\nbranch = 'main'\n", "BRANCH: Extra inputs are not permitted"),
+        ("[[repository]]\nname = 'no'\n", "daybook.toml: [[repository]] no: name: write it as OWNER/REPO"),
+        ("[[repository]]\nname = 'a/b'\nbranch = 'main'\n", "[[repository]] a/b: branch: no such key; daybook.example"),
+        ("[[repository]]\nname = 'a/b'\nanalysis = 'x'\n", "a/b: analysis: one of model, batch, rules is wanted"),
+        ("[repository]\nname = 'a/b'\n", "write [[repository]] with two brackets, once for each repository"),
         ("[repositories]\n", "unknown key 'repositories'; only [[repository]] tables are known"),
         ("[[repository]\n", "cannot be read: "),
     ],

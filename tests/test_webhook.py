@@ -66,6 +66,15 @@ def test_a_push_is_accepted_once_and_known_afterwards(base: str, ledger: Ledger)
     assert record.commit.title == "Initial commit"
 
 
+def test_a_push_that_github_may_have_cut_is_reconciled_at_once(base: str, ledger: Ledger) -> None:
+    turn = "reconcile:codertocat/hello-world"
+    assert ledger.take_turn(turn, 3600)
+    assert deliver(base, many(2047)).json()["queued"] == 2047
+    assert not ledger.take_turn(turn, 3600)
+    assert deliver(base, many(2048)).json() | {"delivery": ""} == {"delivery": "", "queued": 1, "known": 2047}
+    assert ledger.take_turn(turn, 3600)
+
+
 def test_the_same_delivery_twenty_times_at_once_is_one_set_of_commits(base: str, ledger: Ledger) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: deliver(base, many(7)), range(20)))
@@ -134,6 +143,15 @@ def test_garbage_is_refused_by_name_and_the_next_request_is_served(base: str, le
     assert list(answer.json()) == ["error"]
     assert queued(ledger) == 0
     assert deliver(base, PUSH).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "ending", [b', "forced": NaN}', b', "forced": 1e999}', b', "ref": "refs/heads/master"}', b', "\\u0000": 1}']
+)
+def test_odd_json_is_refused_or_read_and_never_a_500(base: str, ledger: Ledger, ending: bytes) -> None:
+    answer = deliver(base, PUSH.rstrip()[:-1] + ending)
+    assert answer.status_code in (202, 400)
+    assert queued(ledger) == (answer.status_code == 202)
 
 
 def test_one_bad_commit_leaves_the_others_queued_and_is_named(base: str, ledger: Ledger) -> None:
