@@ -125,6 +125,60 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         [],
     ),
     "None for an empty list is no new default": (edited("app/api.py", "def run(a=[]):", "def run(a=None):"), []),
+    "a call's arguments below a header that names a function are not its parameters": (
+        edited("app/api.py", "    final=None,\n)", "    final=None,\n    more=1,\n)", "async def run(result,"),
+        [],
+    ),
+    "a function within a function is nobody's business": (
+        edited("app/api.py", "    def inner(a, b):\n        pass", "    def inner(a):\n        pass", "def run(a):"),
+        [],
+    ),
+    "overloads of one name cannot be told apart": (
+        edited("app/api.py", "def run(a): ...\ndef run(a, b): ...", "def run(a): ...\ndef run(a, c): ..."),
+        [],
+    ),
+    "a default that is looked up is not a new default": (
+        edited("app/cli.py", "p.add_argument('--port', default=80)", "p.add_argument('--port', default=None)"),
+        [("flag", "changed", "--port", "80", "None")],
+    ),
+    "a field's description is no default": (
+        edited(
+            "app/a.py",
+            "    x: int = Field(default=1, title='a')",
+            "    x: int = Field(default=1, title='b')",
+            "class AConfig:",
+        ),
+        [],
+    ),
+    "fields of other classes are not configuration": (
+        edited("app/engine.py", "    offsets: Tensor = None", "", "class ModelInputs:"),
+        [],
+    ),
+    "a line of a docstring is not a field": (
+        edited("app/a.py", '    """Settings.\n    block: the size\n    """', "", "class AConfig:"),
+        [],
+    ),
+    "the fields of a new class come with it": (
+        edited("app/a.py", "", "class NewConfig:\n    block: int = 1"),
+        [("class", "added", "NewConfig", None, None)],
+    ),
+    "another object's environ": (edited("app/a.py", "", "x = request.environ['REQUEST_METHOD']"), []),
+    "a variable that is set, not read": (edited("app/a.py", "", "os.environ['APP_HOME'] = '1'"), []),
+    "a variable that is read in another way": (
+        edited("app/a.py", "x = os.getenv('APP_HOME')", "x = read_setting('APP_HOME')"),
+        [],
+    ),
+    "the likest names are the pair that was renamed": (
+        edited("a.h", "class ViTItem {\nclass ViTInput {", "class QwenViTInput {\nclass QwenViTItem {"),
+        [
+            ("class", "renamed", "QwenViTInput", "ViTInput", "QwenViTInput"),
+            ("class", "renamed", "QwenViTItem", "ViTItem", "QwenViTItem"),
+        ],
+    ),
+    "an enumeration of a kernel's header": (
+        edited("src/kernels/a.h", "enum class ParallelMode : int", "enum class ParallelLevel : int"),
+        [("class", "renamed", "ParallelLevel", "ParallelMode", "ParallelLevel")],
+    ),
     "a requirement": (
         edited("requirements.txt", "torch<=2.10", "torch<=2.12"),
         [("dependency", "changed", "torch", "<=2.10", "<=2.12")],
@@ -136,6 +190,10 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
     "a base image": (
         edited("Dockerfile", "FROM python:3.10-slim", "FROM python:3.12-slim"),
         [("dependency", "changed", "python", "3.10-slim", "3.12-slim")],
+    ),
+    "an image of several stages": (
+        edited("Dockerfile", "FROM a/b:1 AS x\nFROM a/b:2 AS y", "FROM a/b:2 AS x\nFROM x AS z\nFROM a/b:3 AS y"),
+        [("dependency", "changed", "a/b", "1 / 2", "2 / 3")],
     ),
     "a Go flag": (
         edited("cmd/main.go", 'flag.String("addr", ":80", "x")', 'flag.String("addr", ":8080", "x")'),
@@ -165,6 +223,15 @@ def test_code_that_moved_to_another_file_is_not_a_change() -> None:
     assert facts_from(commit("x"), diff(edited("app/a.py", moved), edited("app/b.py", "", moved))).changes == ()
 
 
+def test_a_requirement_that_moved_to_another_file_is_not_a_change() -> None:
+    files = (
+        edited("requirements/a.txt", "torch>=2.0"),
+        edited("requirements/b.txt", "torch"),
+        edited("requirements/common.txt", "", "torch"),
+    )
+    assert facts_from(commit("x"), diff(*files)).changes == ()
+
+
 def test_a_real_diff_names_what_users_must_change() -> None:
     found = facts_from(*payload("lmdeploy__flag_replaced.patch"))
     assert found.changes[0] == PublicChange(
@@ -189,6 +256,9 @@ MARKED = {
     "logging": edited("a.py", "", "logger.info('got %s', x)"),
     "version_bump": edited("pkg/version.py", "__version__ = '0.1.0'", "__version__ = '0.2.0'"),
     "security": edited("a.py", "x = eval(text)", "x = int(text)"),
+    "unsafe_removed": edited("a.py", "x = await s.recv_pyobj()", "x = await s.recv_json()"),
+    "synchronisation": edited("a.py", "stream.synchronize()", "event.record()"),
+    "rejects": edited("a.py", "", "raise ValueError(x)"),
     "status_code": edited("a.py", "return reply(status_code=200)", "return reply(status_code=400)"),
     "release_pipeline": edited(".github/workflows/release.yml", "  cuda: 12.4", "  cuda: 12.8"),
 }
@@ -197,6 +267,28 @@ MARKED = {
 @pytest.mark.parametrize("mark", MARKED)
 def test_marks_of_the_changed_lines(mark: str) -> None:
     assert mark in facts_from(commit("x"), diff(MARKED[mark])).marks
+
+
+def test_words_within_names_and_comments_are_no_security() -> None:
+    for added in ("step = self._is_private_step(x)", "x = 1  # eval(y) is unsafe", "# pickle.loads(x) is unsafe"):
+        assert "security" not in facts_from(commit("x"), diff(edited("a.py", added, "x = 2"))).marks
+
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "Fix x\n\nA crafted payload is arbitrary code execution.": ("security",),
+    "Add x\n\nIt is unsafe for some models.": (),
+    "Fix x\n\nAdd a regression case.": (),
+    "Avoid id collision": (),
+    "Add x\n\n* freeze the delivery code\n\n* restore unchanged files": (),
+    "Fix the poll\n\n* tidy\n\n* fix cancel hanging": ("hang",),
+    "Add the poll\n\n* tidy\n\n* fix cancel hanging": (),
+    "Fix x\n\n* Fix x\n\nIt crashed.\n\n* next\n\nIt got stuck.": ("crash",),
+}
+
+
+@pytest.mark.parametrize("message", WORDS)
+def test_marks_of_a_message(message: str) -> None:
+    assert facts_from(commit(message), diff(edited("a.py", "a", "b"))).marks == WORDS[message]
 
 
 def test_docstrings_and_comments_are_cosmetic_but_code_between_them_is_not() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.models import Analysis, ChangeType, Language, Tier
 from core.settings import RepositorySettings
 from report.labels import labels
+from tests.goldens import assert_golden
 from tests.patches import commit, diff, edited, payload
 from workers.facts import facts_from
 from workers.phrasing import code, fitted, quoted, width
@@ -56,8 +57,7 @@ def test_whole_text_of_real_commits(name: str, language: Language) -> None:
     made, shown = payload(f"lmdeploy__{name}.patch")
     facts = facts_from(made, shown)
     analysis = rulebook_analysis(made, facts, triage(made, facts, RULES, PLAIN), language)
-    expected = GOLDEN / f"rulebook__{name}.{language}.txt"
-    assert page(analysis) == expected.read_text(encoding="utf-8")
+    assert_golden(f"rulebook__{name}.{language}.txt", page(analysis))
 
 
 def written(message: str, language: Language = "en", **texts: str) -> Analysis:
@@ -77,15 +77,41 @@ def test_without_a_diff_it_says_so() -> None:
         "修复缺陷：「Fix a crash at start」。作者说明：「The server crashed and requests got stuck.」"
         "未能取得差异，以上只依据提交说明。\n"
         "- 未能取得差异，影响范围不明\n"
-        "= 没有触及代码结构。\n"
-        "= 差异中没有看到与性能有关的线索。\n"
-        "= 差异中没有看到与安全有关的线索。\n"
         "= 未能取得差异，无法判断。\n"
-        "! 若修复不完整，相同的输入仍可能触发崩溃或报错。\n"
-        "! 涉及等待与取消的路径，异常时序下仍可能卡住。\n"
-        "> 遇到过这类崩溃或报错的用户，升级后用原来的输入复查。\n"
-        "> 用到这部分功能的人建议升级并验证；其他人无需处理。\n"
+        "= 未能取得差异，无法判断。\n"
+        "= 未能取得差异，无法判断。\n"
+        "= 未能取得差异，无法判断。\n"
+        "! 未能取得差异，无法判断。\n"
+        "> 遇到过这个问题的用户请升级。\n"
     )
+
+
+QUOTES = {
+    "Use x\n\nFirst it reads the bytes of a peer. A crafted one is arbitrary code execution.": (
+        "A crafted one is arbitrary code execution."
+    ),
+    "Use x\n\nIt reads some bytes (e.g. `a`) of a peer. Then more.": "It reads some bytes (e.g. `a`) of a peer.",
+    "Use x\n\n* widen the range\n\nAligns the values with others and more.\n\n* defer that": None,
+    "Use x\n\n- one point of a list of such\n- another": None,
+    "Use x\n\n" + "a very long sentence " * 30 + ".": None,
+}
+
+
+@pytest.mark.parametrize("message", QUOTES)
+def test_the_author_is_quoted_in_whole_sentences_or_not_at_all(message: str) -> None:
+    said = re.search(r"The author says: “(.*?)”", written(message, app__core="a=>b").summary)
+    if written(message, app__core="a=>b").depth is Tier.LOW:
+        said = re.search(r"The author says: “(.*?)”", written(message, app__cli="p.add_argument('--a')=>b").summary)
+    assert (said.group(1) if said else None) == QUOTES[message]
+
+
+def test_names_stand_once_and_whole_under_compatibility() -> None:
+    flags = "\n".join(f"p.add_argument('--{word}-old')" for word in ("port", "host", "size", "mode"))
+    found = written("Drop them", app__cli=f"{flags}=>")
+    assert "`--host-old`, `--mode-old`, `--port-old` and 1 more" in found.summary
+    assert found.insights is not None
+    assert "`--host-old`, `--mode-old`, `--port-old` and `--size-old`" in found.insights.compatibility
+    assert not any("--" in text for text in (*found.risks, *found.advice))
 
 
 def test_fields_follow_the_depth() -> None:
@@ -94,7 +120,7 @@ def test_fields_follow_the_depth() -> None:
     medium = written("Hold the pool", app__core="a=>b")
     assert (medium.depth, medium.insights, medium.risks) == (Tier.MEDIUM, None, ())
     assert medium.scope
-    assert medium.advice
+    assert medium.advice == ()  # nothing in it asks for action
     high = written("Drop it", app__cli="p.add_argument('--port')=>")
     assert (high.depth, high.insights is not None) == (Tier.HIGH, True)
     assert high.risks

@@ -30,7 +30,7 @@ REAL = {
     "lmdeploy__python_dropped.patch": (Tier.HIGH, ChangeType.BREAKING, "platform_dropped"),
     "lmdeploy__dependency_floor.patch": (Tier.HIGH, ChangeType.DEPENDENCY, "dependency_floor"),
     "lmdeploy__one_platform.patch": (Tier.MEDIUM, ChangeType.BUGFIX, "one_platform"),
-    "lmdeploy__version_bump.patch": (Tier.LOW, ChangeType.CHORE, "version_bump"),
+    "lmdeploy__version_bump.patch": (Tier.LOW, ChangeType.CHORE, "release"),
     "lmdeploy__test_only.patch": (Tier.LOW, ChangeType.TEST, "only_test"),
 }
 
@@ -118,6 +118,43 @@ OTHERS: dict[str, tuple[str, tuple[FileChange, ...], Tier, ChangeType]] = {
         (edited("package.json", '    "vite": "^5.1.0",', '    "vite": "^5.2.0",'),),
         Tier.MEDIUM,
         ChangeType.DEPENDENCY,
+    ),
+    "unsafe deserialisation removed": (
+        "Use JSON",
+        (edited("app/wire.py", "    x = await s.recv_pyobj()", "    x = await s.recv_json()"),),
+        Tier.HIGH,
+        ChangeType.SECURITY,
+    ),
+    "an attack named in the body": (
+        "Check the address\n\nA crafted one was arbitrary code execution.",
+        (SOURCE,),
+        Tier.HIGH,
+        ChangeType.SECURITY,
+    ),
+    "a clearer error for what failed before": (
+        "Raise a clear error on bad input\n\nIt crashed with an opaque ValueError.",
+        (edited("app/core.py", "    a, b = x", "    raise ValueError(x)"),),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "streams that wait for each other are no clean-up": (
+        "Replace sync by an event",
+        (edited("app/core.py", "    stream.synchronize()", "    event.record()"),),
+        Tier.MEDIUM,
+        ChangeType.REFACTOR,
+    ),
+    "size alone": (
+        "Add a model",
+        (edited("app/model.py", "", "x = 1\n" * 3000),),
+        Tier.MEDIUM,
+        ChangeType.FEATURE,
+    ),
+    "a benchmark's program": ("fix: seed it", (edited("benchmark/run.py", "a", "b"),), Tier.LOW, ChangeType.BUGFIX),
+    "documents and a comment": (
+        "Update the guide",
+        (edited("docs/a.md", "a", "b"), edited("app/core.py", "# a", "# b")),
+        Tier.LOW,
+        ChangeType.DOCS,
     ),
     "only a lock file": ("Update", (edited("poetry.lock", "a", "b"),), Tier.LOW, ChangeType.DEPENDENCY),
     "one platform never sinks to low": ("[rocm] hold the lock", (SOURCE,), Tier.MEDIUM, ChangeType.REFACTOR),

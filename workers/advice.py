@@ -1,194 +1,177 @@
-"""What to watch for and what to do about a commit, from its facts: insights, risks and advice; pure."""
+"""What to watch for and what to do about a commit, from its facts: insights, risks and advice; pure.
+
+Names stand once, under compatibility or in the summary; risks and advice refer to them. What the diff does not show is
+not said: a row without a ground says that nothing was seen, a risk or advice without one is left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from core.models import ChangeType, Facts, FileRole, Insights, PublicChange, Triage
 from report.labels import Labels
-from workers.changes_told import breaking_changes, changes_told, is_platform
+from workers.changes_told import breaking_changes, is_platform, told
+from workers.dependencies import least_versions
 from workers.fileroles import role_of_path
 from workers.message import Message
-from workers.phrasing import listed, spaced
+from workers.phrasing import listed, sentences, spaced
 
 _LARGE = 600
 _ADVICE_LIMIT = 4
 _RISKS_LIMIT = 5
-
-# Marks in the order in which they are spoken of; each has a risk and an advice in PHRASES.
-_RISK_MARKS = (
-    "security",
-    "crash",
-    "hang",
-    "deadlock",
-    "corruption",
-    "wrong_result",
-    "numerics",
-    "memory",
-    "regression",
-)
-_ADVICE_BY_ACTION = (
-    ("removed", "advice_removed"),
-    ("renamed", "advice_renamed"),
-    ("default_changed", "advice_default"),
-)
-_SPEED_MARKS = ("performance", "memory", "concurrency", "regression")
+# Names in the compatibility row: all that facts keep.
+_ALL = 40
+_FAULTS = frozenset({"crash", "hang", "deadlock", "corruption"})
 
 
 def insights(facts: Facts, message: Message, words: Labels) -> Insights:
     """The four dimensions of a high-tier analysis; what the diff does not show is said to be unknown."""
     return Insights(
-        architecture=_architecture(facts, words),
+        architecture=spaced(_architecture(facts, words)),
         performance=_performance(facts, message, words),
-        security=words.phrase("security_seen" if "security" in facts.marks else "security_none"),
-        compatibility=_compatibility(facts, words),
+        security=_security(facts, message, words),
+        compatibility=_compatibility(facts, message, words),
     )
 
 
 def _architecture(facts: Facts, words: Labels) -> str:
     added = [change.name for change in facts.changes if change.kind == "class" and change.action == "added"]
     removed = [change.name for change in facts.changes if change.kind == "class" and change.action == "removed"]
+    areas = [area for area in facts.areas if area != "."]
     parts = [
         words.phrase("architecture_added", names=listed(added, words)) if added else "",
         words.phrase("architecture_removed", names=listed(removed, words)) if removed else "",
         words.phrase("architecture_modules") if "new_module" in facts.marks and not added else "",
+        words.phrase("architecture_wide", areas=listed(areas, words)) if len(areas) >= 3 else "",
     ]
-    areas = [area for area in facts.areas if area != "."]
-    if len(areas) >= 3:
-        parts.append(words.phrase("architecture_wide", areas=listed(areas, words)))
-    return words.phrase("sentence_space").join(part for part in parts if part) or _contained(areas, words)
-
-
-def _contained(areas: list[str], words: Labels) -> str:
-    return (
-        words.phrase("architecture_local", areas=listed(areas, words)) if areas else words.phrase("architecture_none")
-    )
+    return sentences(parts, words) or _nothing(facts, words)
 
 
 def _performance(facts: Facts, message: Message, words: Labels) -> str:
-    said = [*message.title_marks, *message.body_marks]
-    for mark in _SPEED_MARKS:
-        if mark in said:
-            return words.phrase(f"performance_{mark}")
-    if FileRole.KERNEL in facts.roles:
-        return words.phrase("performance_kernel")
-    return words.phrase("performance_concurrency" if "concurrency" in facts.marks else "performance_none")
+    said = next((mark for mark in ("performance", "memory") if mark in message.title_marks), None)
+    parts = [
+        words.phrase(f"performance_{said}") if said else "",
+        words.phrase("performance_kernel") if FileRole.KERNEL in facts.roles else "",
+        words.phrase("performance_synchronisation") if "synchronisation" in facts.marks else "",
+    ]
+    return sentences(parts, words) or _nothing(facts, words)
 
 
-def _compatibility(facts: Facts, words: Labels) -> str:
-    changes = words.phrase("sentence_space").join(changes_told(facts, words, limit=4))
-    if breaking_changes(facts) or _platforms(facts) or _dependencies(facts, FileRole.BUILD):
-        return changes
-    if facts.breaking or "incompatible" in facts.marks:
-        return words.phrase("compatibility_said")
-    if _dependencies(facts):
-        return words.phrase("compatibility_dependency", names=listed(_dependencies(facts), words))
+def _security(facts: Facts, message: Message, words: Labels) -> str:
+    said = "security" in (*message.title_marks, *message.body_marks) or message.danger
+    parts = [
+        words.phrase("security_unsafe") if "unsafe_removed" in facts.marks else "",
+        words.phrase("security_guard") if "security" in facts.marks and "unsafe_removed" not in facts.marks and not said
+        else "",
+        words.phrase("security_danger" if message.danger else "security_said") if said else "",
+    ]  # fmt: skip
+    return sentences(parts, words) or _nothing(facts, words)
+
+
+def _nothing(facts: Facts, words: Labels) -> str:
+    """Nothing was seen, or there was no diff to see it in."""
+    return words.phrase("none_seen" if facts.files else "compatibility_unknown")
+
+
+def _compatibility(facts: Facts, message: Message, words: Labels) -> str:
     if not facts.files:
-        return words.phrase("compatibility_unknown")
-    if breaking_changes(facts, inner=True):
-        return words.phrase("compatibility_inner", changes=changes)
-    return words.phrase("compatibility_none")
+        return _nothing(facts, words)
+    outer, inner = breaking_changes(facts), breaking_changes(facts, inner=True)
+    rows = told([*outer, *_dependencies(facts), *_platforms(facts)], words, _ALL)
+    if facts.breaking or "incompatible" in (*message.title_marks, *message.body_marks):
+        rows.append(words.phrase("compatibility_said"))
+    if rest := [change for change in inner if change not in outer]:
+        rows.append(spaced(words.phrase("compatibility_inner", changes=sentences(told(rest, words, _ALL), words))))
+    return sentences(rows, words) or words.phrase("compatibility_none")
 
 
 def risks(facts: Facts, triage: Triage, message: Message, words: Labels) -> tuple[str, ...]:
-    """What may go wrong, by mark and by what the diff lacks; never empty."""
-    found = dict.fromkeys(spaced(risk) for risk in _risks(facts, triage, message, words))
-    return tuple(found)[:_RISKS_LIMIT] or (words.phrase("risk_none"),)
+    """What may go wrong, by what the diff shows and lacks; never empty."""
+    found = dict.fromkeys(_risks(facts, triage, message))
+    told_risks = [spaced(words.phrase(f"risk_{key}", n=facts.code_lines)) for key in found]
+    return tuple(told_risks)[:_RISKS_LIMIT] or (_nothing(facts, words),)
 
 
-def _marks(facts: Facts, triage: Triage, message: Message) -> list[str]:
-    """The marks worth speaking of; a feature's body tells of faults that were met on the way, not of the result."""
-    said = {*message.title_marks} | (set() if triage.type is ChangeType.FEATURE else {*message.body_marks})
-    return [mark for mark in _RISK_MARKS if mark in said or (mark == "security" and mark in facts.marks)]
-
-
-def _risks(facts: Facts, triage: Triage, message: Message, words: Labels) -> Iterator[str]:
-    changes = breaking_changes(facts)
-    if broken := [_old_name(change) for change in changes if change.action != "default_changed"]:
-        yield words.phrase("risk_broken", names=listed(broken, words))
-    if defaults := [change.name for change in changes if change.action == "default_changed"]:
-        yield words.phrase("risk_default", names=listed(defaults, words))
-    if names := _platforms(facts):
-        yield words.phrase("risk_platform", names=listed(names, words))
-    if names := _dependencies(facts):
-        yield words.phrase("risk_dependency", names=listed(names, words))
-    if names := _dependencies(facts, FileRole.BUILD):
-        yield words.phrase("risk_build", names=listed(names, words))
-    for mark in _marks(facts, triage, message):
-        yield words.phrase(f"risk_{mark}")
+def _risks(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
+    if "unsafe_removed" in facts.marks:
+        yield "unsafe"
+    elif message.danger or "security" in message.title_marks:
+        yield "security"
+    yield from _risks_of_changes(facts)
+    if triage.type is ChangeType.BUGFIX:
+        yield from (mark for mark in ("wrong_result", "numerics") if mark in message.title_marks)
     if "status_code" in facts.marks:
-        yield words.phrase("risk_status_code")
+        yield "status_code"
     if facts.code_lines >= _LARGE:
-        yield words.phrase("risk_large", n=facts.code_lines)
-    if facts.files and FileRole.TEST not in facts.roles and _has_code(facts):
-        yield words.phrase("risk_untested")
+        yield "large"
+    if facts.files and not facts.incomplete and FileRole.TEST not in facts.roles and _has_code(facts):
+        yield "untested"
+
+
+def _risks_of_changes(facts: Facts) -> Iterator[str]:
+    actions = {change.action for change in breaking_changes(facts)}
+    if actions & {"removed", "renamed"}:
+        yield "broken"
+    if "default_changed" in actions:
+        yield "default"
+    if _platforms(facts):
+        yield "platform"
+    if any(_asks_more(change) for change in _dependencies(facts)):
+        yield "dependency"
+    if any(role_of_path(change.path) is FileRole.BUILD for change in _dependencies(facts)):
+        yield "build"
+    if "changed" in actions:
+        yield "lookup"
 
 
 def advice(facts: Facts, triage: Triage, message: Message, words: Labels) -> tuple[str, ...]:
-    """What a reader can do, the most pressing first; never empty."""
-    found = dict.fromkeys(spaced(item) for item in _advice(facts, triage, message, words))
-    return tuple(found)[:_ADVICE_LIMIT] or (words.phrase("advice_none"),)
+    """What a reader can do, the most pressing first; empty where the facts ask for nothing."""
+    found = dict.fromkeys(_advice(facts, triage, message))
+    return tuple(spaced(words.phrase(f"advice_{key}")) for key in found)[:_ADVICE_LIMIT]
 
 
-def _advice(facts: Facts, triage: Triage, message: Message, words: Labels) -> Iterator[str]:
-    broken = breaking_changes(facts)
-    for action, keys in (
-        ("removed", "advice_removed"),
-        ("renamed", "advice_renamed"),
-        ("default_changed", "advice_default"),
-    ):
-        if names := [_old_name(change) for change in broken if change.action == action]:
-            yield words.phrase(keys, names=listed(names, words))
-    if names := _platforms(facts):
-        yield words.phrase("advice_platform", names=listed(names, words))
-    if names := _dependencies(facts):
-        yield words.phrase("advice_dependency", names=listed(names, words))
-    for mark in _marks(facts, triage, message)[:1]:
-        yield words.phrase(f"advice_{mark}")
-    if "removed_release" in facts.marks or "release_pipeline" in facts.marks:
-        yield words.phrase("advice_release")
+def _advice(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
+    if triage.type is ChangeType.SECURITY or message.danger:
+        yield "security"
+    yield from _advice_on_changes(facts)
+    if triage.type is ChangeType.BUGFIX and not message.clearer and _FAULTS & set(message.stated):
+        yield "fault"
+    if {"removed_release", "release_pipeline"} & set(facts.marks):
+        yield "release"
     if facts.reverts:
-        yield words.phrase("advice_revert")
-    if added := _settings_added(facts):
-        yield words.phrase("advice_added", names=listed(added, words))
-    yield from _advice_by_type(facts, triage, words)
+        yield "revert"
+    if triage.type is ChangeType.REFACTOR and facts.code_lines >= _LARGE:
+        yield "rebase"
+    if triage.type is ChangeType.BUILD:
+        yield "build"
 
 
-def _advice_by_type(facts: Facts, triage: Triage, words: Labels) -> Iterator[str]:
-    by_type: dict[ChangeType, Callable[[], str]] = {
-        ChangeType.PERFORMANCE: lambda: words.phrase("advice_measure"),
-        ChangeType.REFACTOR: lambda: words.phrase("advice_rebase"),
-        ChangeType.BUGFIX: lambda: words.phrase("advice_bugfix"),
-        ChangeType.FEATURE: lambda: words.phrase("advice_feature"),
-        ChangeType.BUILD: lambda: words.phrase("advice_build"),
-        ChangeType.BREAKING: lambda: words.phrase("advice_breaking"),
-    }
-    if triage.type in by_type:
-        yield by_type[triage.type]()
-    if _has_code(facts) and FileRole.TEST not in facts.roles and facts.code_lines > 100:
-        yield words.phrase("advice_untested")
+def _advice_on_changes(facts: Facts) -> Iterator[str]:
+    actions = {change.action for change in breaking_changes(facts)}
+    if actions & {"removed", "renamed"}:
+        yield "names"
+    if "default_changed" in actions:
+        yield "default"
+    if _platforms(facts):
+        yield "platform"
+    if any(role_of_path(change.path) is not FileRole.BUILD for change in _dependencies(facts)):
+        yield "dependency"
 
 
-def _old_name(change: PublicChange) -> str:
-    return change.before if change.action == "renamed" and change.before else change.name
+def _dependencies(facts: Facts) -> list[PublicChange]:
+    """What users must install, or what it is built on."""
+    return [change for change in facts.changes if change.kind == "dependency" and not is_platform(change)]
 
 
-def _dependencies(facts: Facts, role: FileRole = FileRole.MANIFEST) -> list[str]:
-    """What users must install, or (`BUILD`) what it is built on."""
-    found = [c for c in facts.changes if c.kind == "dependency" and role_of_path(c.path) is role]
-    return [change.name for change in found if not is_platform(change)]
+def _asks_more(change: PublicChange) -> bool:
+    """Whether installing needs another least version now."""
+    if role_of_path(change.path) is FileRole.BUILD or change.action != "changed":
+        return False
+    return least_versions(change.before) != least_versions(change.after)
 
 
-def _platforms(facts: Facts) -> list[str]:
-    return [change.name for change in facts.changes if is_platform(change) and change.action == "removed"]
-
-
-def _settings_added(facts: Facts) -> list[str]:
-    return [
-        change.name
-        for change in facts.changes
-        if change.action == "added" and change.kind in {"flag", "environment", "route"}
-    ]
+def _platforms(facts: Facts) -> list[PublicChange]:
+    return [change for change in facts.changes if is_platform(change) and change.action == "removed"]
 
 
 def _has_code(facts: Facts) -> bool:

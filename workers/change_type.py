@@ -11,8 +11,9 @@ _SUPPORTING = (
     (FileRole.TEST, ChangeType.TEST),
     (FileRole.CI, ChangeType.CI),
     (FileRole.DOCS, ChangeType.DOCS),
-    (FileRole.EXAMPLE, ChangeType.DOCS),
 )
+# Examples and benchmarks that are programs are judged by what was done to them.
+_PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java")
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
 _TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
@@ -43,6 +44,8 @@ def change_type(facts: Facts, message: Message, tier: Tier) -> ChangeType:
 def _by_files(facts: Facts) -> ChangeType | None:
     if "removed_release" in facts.marks and facts.code_lines < 20:
         return ChangeType.BUILD
+    if "cosmetic" in facts.marks and FileRole.DOCS in facts.roles:
+        return ChangeType.DOCS
     if {"version_bump", "cosmetic", "logging"} & set(facts.marks) and any(role in _CODE for role in facts.roles):
         return ChangeType.REFACTOR if facts.files >= 60 else ChangeType.CHORE
     if not facts.roles or any(role in _CODE for role in facts.roles):
@@ -51,11 +54,13 @@ def _by_files(facts: Facts) -> ChangeType | None:
         return ChangeType.DEPENDENCY
     if {FileRole.BUILD, FileRole.MANIFEST} & set(facts.roles) and FileRole.TEST not in facts.roles:
         return ChangeType.BUILD
-    return next((kind for role, kind in _SUPPORTING if role in facts.roles), ChangeType.CHORE)
+    if FileRole.EXAMPLE not in facts.roles or FileRole.TEST in facts.roles or FileRole.CI in facts.roles:
+        return next((kind for role, kind in _SUPPORTING if role in facts.roles), ChangeType.CHORE)
+    return None if any(path.endswith(_PROGRAMS) for path in facts.paths) else ChangeType.DOCS
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    if "security" in message.title_marks or "security" in message.prefixes:
+    if "security" in (*message.title_marks, *message.prefixes) or message.danger or "unsafe_removed" in facts.marks:
         return ChangeType.SECURITY
     if facts.breaking or (tier is Tier.HIGH and _breaks_callers(facts, message)):
         return ChangeType.BREAKING

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from core.models import FileChange, FileRole
-from workers.hunks import Hunk
+from workers.hunks import Hunk, docstring_lines
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
 _MODULE_LINES = 40
@@ -18,20 +18,23 @@ PRODUCT_ROLES = frozenset(
 CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL})
 
 _UNSAFE = re.compile(
-    r"(?<![\w.])(?:eval|exec)\(|\bpickle\.loads?\("
+    r"(?<![\w.])(?:eval|exec)\(|\b(?:c?[pP]ickle|dill|cloudpickle|marshal|jsonpickle)\.loads?\(|\.recv_pyobj\("
     r"|\byaml\.load\((?!.{0,80}SafeLoader)"
-    r"|\b(?:strcpy|sprintf|gets)\(|\b(?:shell|trust_remote_code)\s?=\s?True|\b(?:verify|weights_only)\s?=\s?False|\bos\.system\("
+    r"|\b(?:strcpy|sprintf|gets)\(|\b(?:shell|trust_remote_code)\s?=\s?True|\b(?:verify|weights_only)\s?=\s?False"
+    r"|\bos\.system\("
 )
 # A pattern is tried only on lines that hold one of its plain words: many times faster.
 _UNSAFE_HINTS = (
-    "eval(", "exec(", "pickle.load", "yaml.load", "strcpy(", "sprintf(", "gets(", "shell", "trust_remote_code",
-    "verify", "weights_only", "system(",
+    "eval(", "exec(", "ickle.load", "dill.load", "marshal.load", "recv_pyobj(", "yaml.load", "strcpy(", "sprintf(",
+    "gets(", "shell", "trust_remote_code", "verify", "weights_only", "system(",
 )  # fmt: skip
+# Calls and settings that serve security and little else.
 _GUARDS = (
-    "compare_digest", "safe_load", "literal_eval", "is_global", "is_private", "realpath", "is_relative_to", "escape(",
-    "sanitize", "weights_only=True", "allowlist", "allow_list", "allowed_hosts", "allowed_origins", "allowed_paths",
-    "_domains", "csrf", "nosniff", "constant_time",
+    "compare_digest(", "safe_load(", "literal_eval(", ".is_global", ".is_loopback", ".is_link_local",
+    ".is_relative_to(", "html.escape(", "markupsafe", "weights_only=True", "csrf_token", "csrf_protect", "nosniff",
+    "ConstantTimeCompare(",
 )  # fmt: skip
+_ALLOWED = re.compile(r"allowed?[_-](?:\w{1,20}[_-])?(?:hosts|origins|domains|paths|urls|ips)\b", re.IGNORECASE)
 _REJECTIONS = (
     "raise ValueError", "raise TypeError", "raise HTTPException", "raise PermissionError", "BAD_REQUEST", "HTTPStatus.",
     "abort(4",
@@ -42,6 +45,18 @@ _CONCURRENCY = (
     "Lock(", "lock(", "mutex", "atomic", "await ", "async with", "acquire(", ".release(", "notify_one", "notify_all",
     "condition", "synchronize(", "cancel()", "Event()", "threading.", "memory_order",
 )  # fmt: skip
+# How threads and device streams wait for each other, and how long what they share lives: faults here are rare and
+# costly, however short the change.
+_SYNCHRONISATION = (
+    "Lock(", "lock_guard", "unique_lock", "mutex", "memory_order", ".synchronize(", "Synchronize(", "wait_event(",
+    "wait_stream(", "record_stream(", "record_event(", "EventRecord(", "StreamWaitEvent(", "cuda.Event(", "weakref.",
+    "Barrier(", "__syncthreads(", "Semaphore(",
+)  # fmt: skip
+_OPENINGS = {
+    "branch": ("if ", "if(", "elif ", "else if ", "} else if ", "if constexpr"),
+    "handler": ("except ", "except:", "catch ", "catch(", "} catch", "rescue "),
+}
+_TRAILING_COMMENT = re.compile(r"\s{2}(?:#|//)\s.{0,400}$")
 _LOG = re.compile(r"^\s*(?:(?:self\.)?_?log(?:ger|ging)?\.\w{1,12}\(|print\(|warnings?\.warn\(|console\.\w{1,6}\("
                   r"|TM_LOG_\w{1,8}\(|LOG\(|VLOG\(|spdlog::|fprintf\(stderr|slog\.)", re.IGNORECASE)  # fmt: skip
 _TEXT = re.compile(r"^\s*(?:[rfbu]{0,2}[\"'].*[\"'][,)]{0,3}|[)\]}]{1,4},?)\s*$")
@@ -83,7 +98,8 @@ def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tupl
 
 
 _ORDER = (
-    "security", "rejects", "status_code", "concurrency", "new_module", "removed_module", "release_pipeline",
+    "security", "unsafe_removed", "rejects", "status_code", "concurrency", "synchronisation", "branch", "handler",
+    "new_module", "removed_module", "release_pipeline",
     "removed_release", "cosmetic", "logging", "version_bump",
 )  # fmt: skip
 
@@ -126,22 +142,8 @@ def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool
     kept = [line for line in changed if line.strip() and not _COMMENT.match(line)]
     if not python or not kept:
         return kept
-    docstrings = _docstring_lines(side)
+    docstrings = docstring_lines(side)
     return [line for line in kept if line not in docstrings and not _SENTENCE.match(line)]
-
-
-def _docstring_lines(side: tuple[str, ...]) -> set[str]:
-    """Lines between triple quotes; a hunk whose first triple quote stands alone began inside a docstring."""
-    if not any('"""' in line or "'''" in line for line in side):
-        return set()
-    first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
-    inside, found = first in {'"""', "'''"}, set[str]()
-    for line in side:
-        quotes = line.count('"""') + line.count("'''")
-        if inside or quotes:
-            found.add(line)
-        inside ^= quotes % 2 == 1
-    return {line for line in found if "=" not in line.partition('"""')[0].partition("'''")[0] or line.count("=") == 0}
 
 
 def _joined(lines: list[str]) -> str:
@@ -153,14 +155,27 @@ def _marks_of_lines(tally: _Tally) -> set[str]:
         return {"cosmetic"} if tally.files else set()
     if tally.lines and tally.version_only:
         return {"version_bump"}
-    marks = _nature(tally)
+    return _nature(tally) | _security_marks(tally) | _behaviour_marks(tally)
+
+
+def _security_marks(tally: _Tally) -> set[str]:
     removed, added = "\n".join(tally.removed), "\n".join(tally.added)
-    unsafe = any(hint in removed for hint in _UNSAFE_HINTS) and _unsafe(tally.removed) > _unsafe(tally.added)
-    if unsafe or _count(_GUARDS, added) > _count(_GUARDS, removed):
-        marks.add("security")
+    if any(hint in removed for hint in _UNSAFE_HINTS) and _unsafe(tally.removed) > _unsafe(tally.added):
+        return {"security", "unsafe_removed"}
+    return {"security"} if _guards(added) > _guards(removed) else set()
+
+
+def _behaviour_marks(tally: _Tally) -> set[str]:
+    marks = set[str]()
+    removed, added = "\n".join(tally.removed), "\n".join(tally.added)
+    if any(word in removed or word in added for word in _SYNCHRONISATION):
+        marks.add("synchronisation")
+    for mark, openings in _OPENINGS.items():
+        if _openings(openings, tally.added) > _openings(openings, tally.removed):
+            marks.add(mark)
     if _count(_REJECTIONS, added) > _count(_REJECTIONS, removed):
         marks.add("rejects")
-    if any(hint in removed for hint in _STATUS_HINTS) and _statuses(tally.removed) - _statuses(tally.added):
+    if any(hint in removed for hint in _STATUS_HINTS) and _another_status(tally):
         marks.add("status_code")
     if any(hint in removed or hint in added for hint in _CONCURRENCY):
         marks.add("concurrency")
@@ -174,12 +189,28 @@ def _nature(tally: _Tally) -> set[str]:
 
 
 def _unsafe(lines: list[str]) -> int:
-    return sum(bool(_UNSAFE.search(line)) for line in lines if any(hint in line for hint in _UNSAFE_HINTS))
+    likely = (line for line in lines if any(hint in line for hint in _UNSAFE_HINTS))
+    return sum(bool(_UNSAFE.search(_TRAILING_COMMENT.sub("", line))) for line in likely)
+
+
+def _openings(openings: tuple[str, ...], lines: list[str]) -> int:
+    return sum(line.lstrip().startswith(openings) for line in lines)
+
+
+def _another_status(tally: _Tally) -> bool:
+    """One status gave way to another, both written in the same way; else it may only be written elsewhere now."""
+    removed, added = _statuses(tally.removed), _statuses(tally.added)
+    gone, came = removed - added, added - removed
+    return bool({name.isdigit() for name in gone} & {name.isdigit() for name in came})
 
 
 def _statuses(lines: list[str]) -> set[str]:
     likely = [line for line in lines if any(hint in line for hint in _STATUS_HINTS)]
     return {found for line in likely for found in _STATUS.findall(line)}
+
+
+def _guards(text: str) -> int:
+    return _count(_GUARDS, text) + (len(_ALLOWED.findall(text)) if "llow" in text else 0)
 
 
 def _count(words: tuple[str, ...], text: str) -> int:

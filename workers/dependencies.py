@@ -16,11 +16,14 @@ _GO = re.compile(
     r"^\s{0,8}(?:require )?([\w.-]{1,60}\.[\w./-]{1,100}|go|toolchain) (v?\d[\w.+-]{0,60}|go\d[\w.]{0,20})\b"
 )
 _FROM = re.compile(r"^\s{0,4}FROM\s{1,4}(?:--\S{1,60}\s)?([^\s:@]{1,120})(?:[:@](\S{1,120}))?", re.IGNORECASE)
+SEVERAL = " / "
+_STAGE = re.compile(r"\sAS\s{1,4}([\w.-]{1,60})\s{0,8}$", re.IGNORECASE)
 _ARGUMENT = re.compile(r"^\s{0,4}(?:ARG|ENV)\s{1,4}(\w{0,50}(?:VERSION|VER|TAG|CUDA|PYTHON)\w{0,30})[= ](\S{1,80})", re.IGNORECASE)  # fmt: skip # noqa: E501
 _CMAKE = re.compile(
     r"\b(?:(cmake_minimum_required)\s?\(VERSION\s|find_package\s?\((\w{1,60})\s|set\s?\((CMAKE_C(?:XX|UDA)_STANDARD)\s)(\d[\d.]{0,16})",
     re.IGNORECASE,
 )
+_LEAST = re.compile(r"(?:>=?|==|~=|\^|~)\s?v?(\d[\d.]{0,20})")
 _NOT_DEPENDENCIES = frozenset(
     (
         "version",
@@ -60,6 +63,11 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
     return _keyed(lines)
 
 
+def least_versions(bound: str | None) -> set[str]:
+    """The versions that a bound asks for at least, or exactly."""
+    return set(_LEAST.findall(bound or ""))
+
+
 def _requirements(lines: tuple[str, ...]) -> dict[str, str]:
     found = (_REQUIREMENT.match(line) for line in lines if not line.lstrip().startswith(("#", "-")))
     return {match.group(1).lower(): (match.group(2) or "").strip() for match in found if match}
@@ -86,12 +94,20 @@ def _keyed(lines: tuple[str, ...]) -> dict[str, str]:
 
 def _docker(lines: tuple[str, ...]) -> dict[str, str]:
     asked: dict[str, str] = {}
+    stages = {found.group(1).lower() for line in lines if (found := _STAGE.search(line))}
     for line in lines:
         if image := _FROM.match(line):
-            asked[image.group(1)] = image.group(2) or ""
+            # A bare name is most likely a stage of the same file, whose own FROM may be out of view.
+            if image.group(1).lower() not in stages and (image.group(2) or "/" in image.group(1)):
+                _add(asked, image.group(1), image.group(2) or "")
         elif argument := _ARGUMENT.match(line):
-            asked[argument.group(1)] = argument.group(2).strip("\"'")
+            _add(asked, argument.group(1), argument.group(2).strip("\"'"))
     return asked
+
+
+def _add(asked: dict[str, str], name: str, value: str) -> None:
+    """A name that stands in several stages has all their values: which gave way to which cannot be told."""
+    asked[name] = SEVERAL.join(sorted({*asked.get(name, value).split(SEVERAL), value}))
 
 
 def _cmake(lines: tuple[str, ...]) -> dict[str, str]:

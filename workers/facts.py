@@ -29,11 +29,12 @@ UNCOUNTED_ROLES = frozenset(
 )
 _SYMBOL = re.compile(
     r"^\s{0,24}(?:export |pub |public |static |async |inline |virtual |__global__ ){0,3}"
-    r"(?:def|class|func|fn|function|struct|interface|trait|enum|template|impl|module)\s(?:\(\w{0,30} ?\*?\w{1,60}\) )?"
+    r"(?:def|enum class|enum struct|class|func|fn|function|struct|interface|trait|enum|impl|module)\s"
+    r"(?:\(\w{0,30} ?\*?\w{1,60}\) )?"
     r"([A-Za-z_]\w{1,80})"
 )
 _C_FUNCTION = re.compile(r"^[A-Za-z_][\w:<>,*& ]{0,120}?\b([A-Za-z_]\w{1,80})\([^;]{0,200}$")
-_NOT_SYMBOLS = frozenset({"if", "for", "while", "switch", "return", "self", "typename", "else"})
+_NOT_SYMBOLS = frozenset({"if", "for", "while", "switch", "return", "self", "typename", "else", "class", "struct"})
 
 _Parts = list[tuple[FileChange, FileRole, list[Hunk]]]
 
@@ -133,7 +134,7 @@ def _symbols(parts: _Parts) -> Iterator[str]:
             continue
         for hunk in found:
             for line in (*hunk.added, *hunk.removed):
-                if match := _SYMBOL.match(line):
+                if (match := _SYMBOL.match(line)) and match.group(1) not in _NOT_SYMBOLS:
                     yield match.group(1)
             match = _SYMBOL.match(hunk.context) or _C_FUNCTION.match(hunk.context)
             if match and match.group(1) not in _NOT_SYMBOLS:

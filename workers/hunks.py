@@ -39,6 +39,20 @@ def hunks(patch: str) -> Iterator[Hunk]:
         yield _hunk(context, lines)
 
 
+def docstring_lines(side: tuple[str, ...]) -> set[str]:
+    """Lines between triple quotes; a hunk whose first triple quote stands alone began inside a docstring."""
+    if not any('"""' in line or "'''" in line for line in side):
+        return set()
+    first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
+    inside, found = first in {'"""', "'''"}, set[str]()
+    for line in side:
+        quotes = line.count('"""') + line.count("'''")
+        if inside or quotes:
+            found.add(line)
+        inside ^= quotes % 2 == 1
+    return {line for line in found if "=" not in line.partition('"""')[0].partition("'''")[0] or line.count("=") == 0}
+
+
 def _hunk(context: str, lines: list[str]) -> Hunk:
     before, after, removed, added = list[str](), list[str](), list[str](), list[str]()
     for line in lines:

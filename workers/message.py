@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models import RevertOf
-from workers.vocabulary import MARKS, MEANINGS, PREFIXES
+from workers.vocabulary import CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
 TITLE_LIMIT = 300
 BODY_LIMIT = 8_000
@@ -29,16 +29,28 @@ _TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|p
 _BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-actions|mergify)\b", re.IGNORECASE)
 
 _MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
+_STATED = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in STATED.items())
+_DANGERS = tuple(re.compile(rf"\b{words}", re.IGNORECASE) for words in DANGERS)
+_CLEARER = re.compile(rf"\b(?:{'|'.join(CLEARER)})", re.IGNORECASE)
+# A squash's bullet that says what was mended; a commit that brings something new mends its own faults on the way.
+_MENDS = re.compile(r"^\* ((?:fix(?:es|ed)?|avoid|prevent)\b.{0,200})", re.IGNORECASE | re.MULTILINE)
+_WORD = re.compile(r"[a-z0-9]{2,40}")
 _MEANINGS = tuple((said, re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)) for said, words in MEANINGS.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a message says; `core` is the title without prefixes and pull request number."""
+    """What a message says; `core` is the title without prefixes and pull request number.
+
+    `lead` is the body as far as it speaks of the commit as a whole; the bullets that a squash leaves behind tell of
+    steps, some of them taken back by later ones. `stated`: the marks that title or lead state in so many words;
+    `danger`: they name an attack; `clearer`: the title says that a message or error is made clearer.
+    """
 
     title: str
     core: str
     prose: str
+    lead: str
     prefixes: tuple[str, ...]
     pull_request: int | None
     issues: tuple[int, ...]
@@ -49,6 +61,9 @@ class Message:
     body_marks: tuple[str, ...]
     meaning: str | None
     prefix_meaning: str | None
+    stated: tuple[str, ...]
+    danger: bool
+    clearer: bool
 
     @property
     def merge(self) -> bool:
@@ -64,11 +79,14 @@ def read_message(message: str) -> Message:
     bare, pull_request = _without_pull_request(title)
     prefixes, core, shout = _split_prefixes(bare)
     prose = _prose(body)
-    title_marks = _marks_in(core)
+    lead = _lead(prose, core)
+    title_marks, meaning = _marks_in(core), _meaning(core)
+    mended = _stated_in("\n".join(_MENDS.findall(prose))) if meaning in {"fix", None} else ()
     return Message(
         title=title,
         core=core,
         prose=prose,
+        lead=lead,
         prefixes=prefixes,
         pull_request=pull_request,
         issues=_issues(title, body, pull_request),
@@ -76,15 +94,23 @@ def read_message(message: str) -> Message:
         series=_series(title),
         breaking=shout or "breaking" in prefixes or bool(_BREAKING.search(f"{title}\n{body}")),
         title_marks=title_marks,
-        body_marks=tuple(mark for mark in _marks_in(prose) if mark not in title_marks),
-        meaning=_meaning(core),
+        body_marks=tuple(mark for mark in dict.fromkeys((*_marks_in(lead), *mended)) if mark not in title_marks),
+        meaning=meaning,
         prefix_meaning=next((PREFIXES[prefix] for prefix in prefixes if prefix in PREFIXES), None),
+        stated=(*_stated_in(f"{core}\n{lead}"), *mended),
+        danger=danger_rank(f"{core}\n{lead}") is not None,
+        clearer=bool(_CLEARER.search(core)),
     )
 
 
 def is_bot(*names: str | None) -> bool:
     """Whether one of an author's names is a known robot's."""
     return any(bool(name and _BOT.search(name[:100])) for name in names)
+
+
+def danger_rank(text: str) -> int | None:
+    """How grave an attack or weakness the text names, in words that mean nothing else: 0 gravest, None for none."""
+    return next((rank for rank, pattern in enumerate(_DANGERS) if pattern.search(text)), None)
 
 
 def one_line(text: str, limit: int) -> str:
@@ -174,8 +200,34 @@ def _prose(body: str) -> str:
     return "\n".join(lines)
 
 
+def _lead(prose: str, core: str) -> str:
+    """What stands before the first bullet of a squash, or under a first bullet that repeats the title.
+
+    Where later bullets tell more, only the first paragraph of that is kept: it says what was wrong, which they seldom
+    take back; the remedy they often do.
+    """
+    sections = re.split(r"^\* ", prose.strip(), flags=re.MULTILINE)
+    if sections[0].strip():
+        return sections[0].strip()
+    first, _, text = (sections[1] if len(sections) > 1 else "").partition("\n")
+    if not _repeats(first, core):
+        return ""
+    later = any("\n\n" in section.strip() for section in sections[2:])
+    return text.strip().split("\n\n")[0] if later else text.strip()
+
+
+def _repeats(bullet: str, core: str) -> bool:
+    """Whether a bullet says much the same as the title."""
+    said, title = set(_WORD.findall(bullet.lower())), set(_WORD.findall(core.lower()))
+    return bool(title) and len(said & title) >= 0.6 * len(title)
+
+
 def _marks_in(text: str) -> tuple[str, ...]:
     return tuple(mark for mark, pattern in _MARKS if pattern.search(text))
+
+
+def _stated_in(text: str) -> tuple[str, ...]:
+    return tuple(mark for mark, pattern in _STATED if pattern.search(text))
 
 
 def _meaning(core: str) -> str | None:

@@ -25,9 +25,9 @@ _GFLAG = re.compile(
 )
 
 _ENVIRONMENT = re.compile(
-    r"(?:\benviron(?:\.(?:get|setdefault|pop))?[\[(]|\b(?:get_?env|GetEnv|secure_getenv|env::var(?:_os)?|LookupEnv"
-    r"|Getenv|env_var|get_env\w{0,12}|env_\w{1,12}|\w{0,6}env)\()"
-    r"\s?[\"']([A-Z][A-Z0-9_]{2,60})[\"'](?:, ?([^,\n)]{1,60}))?"
+    r"(?:\bos\.environ(?:\.get\(|\[)|\b(?:getenv|GetEnv|secure_getenv|env::var(?:_os)?|LookupEnv"
+    r"|Getenv|env_var|get_env\w{0,12}|env_\w{1,12})\()"
+    r"\s?[\"']([A-Z][A-Z0-9_]{2,60})[\"'](?:, ?([^,\n)]{1,60}))?(?!\]\s?=[^=])"
 )
 _NODE_ENVIRONMENT = re.compile(r"\bprocess\.env(?:\.|\[[\"'])([A-Z][A-Z0-9_]{2,60})")
 _TABLE_ENVIRONMENT = re.compile(r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\(([^()\n]{0,60})\)", re.MULTILINE)
@@ -53,7 +53,8 @@ _JAVA = re.compile(
     r"(class|interface|enum|record|[\w<>\[\],.?]{1,60}) (\w{1,80})"
 )
 _C = re.compile(
-    r"^\s{0,8}(?:#\s?(define) ([A-Z][A-Z0-9_]{2,80})|(class|struct|enum class) (?:[A-Z_]{3,40} )?(\w{1,80})"
+    r"^\s{0,8}(?:(class|struct|enum class|enum) (?:[A-Z_]{3,40} )?"
+    r"(\w{1,80})(?! ?;)\b"
     r"|(?:[\w:<>,*&~]{1,60} ){1,5}[*&]{0,2}(\w{1,80})\([^;{}]{0,200}[;{]$)"
 )
 _EXPORTS = {

@@ -30,11 +30,15 @@ def quoted(title: str, limit: int = TITLE_LIMIT) -> str:
 
 
 def listed(items: Sequence[str], labels: Labels, limit: int = 3, *, more: bool = False) -> str:
-    """`a`, `b` and `c`; beyond `limit` the rest is counted, or said to be there when `items` is cut (`more`)."""
-    shown = [code(item) for item in dict.fromkeys(items)]
+    """`a`, `b` and `c`; what is beyond `limit` is counted, or said to be there when `items` is cut (`more`)."""
+    return joined([code(item) for item in dict.fromkeys(items)], labels, limit, more=more)
+
+
+def joined(shown: Sequence[str], labels: Labels, limit: int = 3, *, more: bool = False) -> str:
+    """Ready pieces as a list, like `listed`."""
     if len(shown) > limit or (more and shown):
         head = labels.phrase("list_comma").join(shown[:limit])
-        return labels.phrase("list_open" if more else "list_more", items=head, n=len(shown))
+        return labels.phrase("list_open" if more else "list_more", items=head, n=len(shown) - limit)
     if len(shown) < 2:
         return "".join(shown)
     return labels.phrase("list_and", items=labels.phrase("list_comma").join(shown[:-1]), last=shown[-1])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Literal
 
 from core.models import FileChange, FileRole, PublicChange
-from workers.dependencies import dependencies
+from workers.dependencies import SEVERAL, dependencies
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
 from workers.named_things import Named, exports, named_things
@@ -20,10 +21,15 @@ Parameters = tuple[tuple[str, str | None], ...]
 # At most this many are kept, the weightiest first.
 CHANGES_LIMIT = 40
 _VALUE_LIMIT = 80
+_ALIKE = 0.6
+# A value that is written out; anything else (a name, a call, None) only says where the value is looked up.
+_LITERAL = re.compile(
+    r"^(?:[-+]?\d[\w.+-]{0,40}|[rbf]?([\"'])[^\"']{0,80}\1|True|False|true|false|[\[(]\s?[-\d.,\s\"'\w]{0,80}[\])])$"
+)
+_DEFINED = re.compile(r"^\s{0,24}(?:async )?(?:def|class|struct|enum|enum class) (\w{1,80})")
 _CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _KIND_ORDER = ("flag", "environment", "route", "config", "dependency", "class", "function", "parameter", "metric")
 _ACTION_ORDER = ("removed", "renamed", "default_changed", "changed", "added")
-
 
 _EMPTY = frozenset(
     ("None", "[]", "{}", "()", "dict()", "list()", "set()", "tuple()", "field(default_factory=list)",
@@ -37,19 +43,25 @@ class _Side:
 
     values: dict[tuple[Kind, str], tuple[str | None, str]] = field(default_factory=dict)
     signatures: dict[tuple[str, str], Parameters | None] = field(default_factory=dict)
+    bounds: dict[str, set[str]] = field(default_factory=dict)
+    unclear: set[tuple[str, str]] = field(default_factory=set)
 
 
 def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[PublicChange, ...]:
     """Compare both sides of all hunks: what moved between files is not a change, what changed its value is."""
     before, after = _Side(), _Side()
     paths: dict[str, FileRole] = {}
+    added = list[tuple[str, ...]]()
     for change, role, parts in files:
         paths[change.path] = role
         for hunk in parts:
             _collect(before, change.path, role, hunk.context, hunk.before)
             _collect(after, change.path, role, hunk.context, hunk.after)
-    found = [*_compared(before, after), *_compared_signatures(before, after)]
-    return tuple(sorted(_with_renames(found), key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
+            added.append(hunk.after if role in _CODE_ROLES else ())
+    compared = [*_compared(before, after), *_compared_signatures(before, after)]
+    found = _without_what_remains(compared, added)
+    kept = _without_members(_with_renames(found))
+    return tuple(sorted(kept, key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
 
 
 def _order(change: PublicChange, paths: dict[str, FileRole]) -> tuple[int, int, int, str, str]:
@@ -57,22 +69,66 @@ def _order(change: PublicChange, paths: dict[str, FileRole]) -> tuple[int, int, 
     return (_ACTION_ORDER.index(change.action), _KIND_ORDER.index(change.kind), outer, change.path, change.name)
 
 
+def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ...]]) -> list[PublicChange]:
+    """What is still named after the change is not gone: a setting read in another way, code moved to another place."""
+    if not any(change.action == "removed" for change in changes):
+        return changes
+    lines = [line for part in after for line in part]
+    defined = {found.group(1) for line in lines if (found := _DEFINED.match(line))}
+    text = "\n".join(lines)
+
+    def remains(change: PublicChange) -> bool:
+        bare = change.name.rpartition(".")[2]
+        if change.kind == "function" and not change.path.endswith((".py", ".pyi")):
+            return f"{bare}(" in text  # defined or called elsewhere; which of the two a line alone does not tell
+        if change.kind in {"function", "class"}:
+            return bare in defined
+        if change.kind in {"flag", "environment", "route", "metric"}:
+            return f'"{change.name}"' in text or f"'{change.name}'" in text
+        return False
+
+    return [change for change in changes if change.action != "removed" or not remains(change)]
+
+
+def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
+    """A class that is gone, renamed or new is told once, not again by each of its members."""
+    owners = {change.name for change in changes if change.kind == "class"}
+    owners |= {change.before or "" for change in changes if change.kind == "class" and change.action == "renamed"}
+    return [
+        change
+        for change in changes
+        if change.kind not in {"function", "config", "parameter"} or change.name.partition(".")[0] not in owners
+    ]
+
+
 def _collect(side: _Side, path: str, role: FileRole, context: str, lines: tuple[str, ...]) -> None:
     if role in {FileRole.MANIFEST, FileRole.BUILD}:
         for name, bound in dependencies(path, lines).items():
-            side.values.setdefault(("dependency", name), (bound, path))
+            _keep_bound(side, name, bound, path)
         return
     if role not in _CODE_ROLES:
         return
     for named in named_things("\n".join(lines)):
         _keep(side, named, path)
     if is_private(path) or role in {FileRole.KERNEL, FileRole.CONFIG}:
+        # A header of native code may declare an enumeration that callers name; the rest is the kernels themselves.
+        enumerations = tuple(line for line in lines if line.startswith("enum ")) if role is FileRole.KERNEL else ()
+        for named in exports(path, enumerations):
+            side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
         return
     if path.endswith((".py", ".pyi")):
         _collect_python(side, path, context, lines)
     else:
         for named in exports(path, lines):
             side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
+
+
+def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
+    """What one file asks for in several places (the stages of an image, say) is one value of them all."""
+    side.bounds.setdefault(name, set()).add(bound)
+    known, first = side.values.setdefault(("dependency", name), (bound, path))
+    if first == path and known != bound:
+        side.values["dependency", name] = (SEVERAL.join(sorted({*(known or "").split(SEVERAL), bound} - {""})), path)
 
 
 def _keep(side: _Side, named: Named, path: str) -> None:
@@ -82,7 +138,7 @@ def _keep(side: _Side, named: Named, path: str) -> None:
 
 
 def _collect_python(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
-    for item in definitions(lines, context):
+    for item in definitions(lines, context, path):
         if isinstance(item, ConfigField):
             side.values.setdefault(("config", item.name), (item.default, path))
         else:
@@ -91,7 +147,10 @@ def _collect_python(side: _Side, path: str, context: str, lines: tuple[str, ...]
 
 def _keep_definition(side: _Side, path: str, item: Definition) -> None:
     key = (item.kind, f"{path}\0{item.name}")
-    if side.signatures.get(key) is None:
+    known = side.signatures.get(key)
+    if known is not None and item.parameters is not None and known != item.parameters:
+        side.unclear.add(key)  # overloads, or one name defined under two conditions: which is which cannot be told
+    if known is None:
         side.signatures[key] = item.parameters
 
 
@@ -101,13 +160,24 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
             yield _change(kind, "removed", name, path, before=old)
             continue
         new, new_path = after.values[kind, name]
-        if _same(old, new) or (kind in {"flag", "environment"} and (old is None or new is None)):
-            continue
-        action: Literal["changed", "default_changed"] = "changed" if kind == "dependency" else "default_changed"
-        yield _change(kind, action, name, new_path, before=old, after=new)
+        if kind == "dependency" and path != new_path and before.bounds[name] & after.bounds[name]:
+            continue  # the line moved to another file
+        if action := _value_action(kind, old, new):
+            yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
         if (kind, name) not in before.values:
             yield _change(kind, "added", name, path, after=new)
+
+
+def _value_action(kind: Kind, old: str | None, new: str | None) -> Literal["changed", "default_changed"] | None:
+    """A default went from one written value to another (`default_changed`), or is found otherwise (`changed`)."""
+    if _same(old, new):
+        return None
+    if kind == "dependency":
+        return "changed"
+    if old is None or new is None or not _LITERAL.match(old):
+        return None
+    return "default_changed" if _LITERAL.match(new) else "changed"
 
 
 def _compared_signatures(before: _Side, after: _Side) -> Iterator[PublicChange]:
@@ -119,7 +189,7 @@ def _compared_signatures(before: _Side, after: _Side) -> Iterator[PublicChange]:
         path, _, name = key[1].partition("\0")
         if key in gone and _bare(key) not in moved and not name.endswith("__init__"):
             yield _change(kind, "removed", name, path, before=_shape(before.signatures[key]))
-        elif key in after.signatures:
+        elif key in after.signatures and key not in before.unclear | after.unclear:
             yield from _compared_parameters(name, path, before.signatures[key], after.signatures[key])
     for key in sorted(came):
         path, _, name = key[1].partition("\0")
@@ -158,11 +228,9 @@ def _compared_parameters(
             "parameter", "added", f"{owner}({parameter})", path, after=_added_value(parameter, now[parameter])
         )
     for parameter in now:
-        if parameter in was and not _same(was[parameter], now[parameter]):
+        if parameter in was and (action := _value_action("parameter", was[parameter], now[parameter])):
             value = was[parameter], now[parameter]
-            yield _change(
-                "parameter", "default_changed", f"{owner}({parameter})", path, before=value[0], after=value[1]
-            )
+            yield _change("parameter", action, f"{owner}({parameter})", path, before=value[0], after=value[1])
 
 
 def _added_value(parameter: str, default: str | None) -> str | None:
@@ -184,23 +252,35 @@ def _with_renames(changes: list[PublicChange]) -> list[PublicChange]:
     for kind in ("flag", "environment", "config", "function", "class", "route", "metric", "dependency"):
         gone = [change for change in kept if change.kind == kind and change.action == "removed"][:30]
         came = [change for change in kept if change.kind == kind and change.action == "added"][:30]
-        for old in gone:
-            new = next((new for new in came if _is_rename(old, new)), None)
-            if new:
-                came.remove(new)
-                kept.remove(old)
-                kept[kept.index(new)] = _change(
-                    new.kind, "renamed", new.name, new.path, before=old.name, after=new.name
-                )
+        for old, new in _pairs(gone, came):
+            kept.remove(old)
+            kept[kept.index(new)] = _change(new.kind, "renamed", new.name, new.path, before=old.name, after=new.name)
     return kept
 
 
-def _is_rename(old: PublicChange, new: PublicChange) -> bool:
+def _pairs(gone: list[PublicChange], came: list[PublicChange]) -> Iterator[tuple[PublicChange, PublicChange]]:
+    """The likest pairs first, each name in one pair only."""
+    likely = [(_likeness(old, new), i, j) for i, old in enumerate(gone) for j, new in enumerate(came)]
+    left, right = set[int](), set[int]()
+    for ratio, i, j in sorted(likely, key=lambda pair: (-pair[0], pair[1:])):
+        if ratio >= _ALIKE and i not in left and j not in right:
+            left.add(i)
+            right.add(j)
+            yield gone[i], came[j]
+
+
+def _likeness(old: PublicChange, new: PublicChange) -> float:
+    """How alike two names are, from 0 to 1; 0 where one cannot be the other renamed."""
     if old.path != new.path or (old.kind == "dependency" and role_of_path(old.path) is not FileRole.BUILD):
-        return False
+        return 0.0
     if old.kind in {"function", "class"} and old.before is not None and old.before != (new.after or ""):
-        return False
-    return SequenceMatcher(None, old.name, new.name).ratio() >= 0.6
+        return 0.0
+    if old.kind in {"function", "config"} and old.name.rpartition(".")[0] != new.name.rpartition(".")[0]:
+        return 0.0
+    matcher = SequenceMatcher(None, old.name, new.name)
+    if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
+        return 0.0
+    return matcher.ratio()
 
 
 def _change(

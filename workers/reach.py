@@ -34,6 +34,8 @@ _SHARED_STEMS = frozenset(
 )
 # Letters, then digits, perhaps with a version's dots: qwen3.5, glm-4.7, sm90, x86.
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
+# `conv2d`, `allgather2d`: a shape, not a variant.
+_DIMENSION = re.compile(r"\d[dD]$")
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
 
 
@@ -56,6 +58,8 @@ def _platform(message: Message, narrow: Narrow) -> str | None:
 def _variant(message: Message, narrow: Narrow) -> str | None:
     text = " ".join((message.core, *message.prefixes))
     for found in _VARIANT.finditer(text):
+        if _DIMENSION.search(found.group(0)):
+            continue
         if not {found.group(0).lower(), found.group(1).lower()} & {*narrow.general}:
             return found.group(0)
     return None

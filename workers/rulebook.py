@@ -13,14 +13,21 @@ from workers.advice import advice, insights, risks
 from workers.changes_told import changes_told
 from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
 from workers.fileroles import area_of
-from workers.message import Message, read_message
-from workers.phrasing import code, fitted, listed, quoted, sentences, spaced, width
+from workers.message import Message, danger_rank, read_message
+from workers.phrasing import code, fitted, joined, listed, quoted, sentences, spaced, width
 
 LOW_WIDTH = 100
 _SCOPE_LIMIT = 6
 _AUTHOR_WORDS = 6
-_AUTHOR_LIMIT = 260
-_SENTENCE_END = re.compile(r"(?<!\.)\.(?= [A-Z])|。")
+_AUTHOR_LIMIT = 320
+_PARAGRAPHS = 6
+# Changed lines of code up to which the kinds of lines added say what was done.
+_SMALL = 120
+_SENTENCE_END = re.compile(
+    r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|\w{1,60}_\w)|(?<=[。！？])"
+)
+_PROSE = re.compile(r"[\w`\"'(/]")
+_LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 _PLAIN = frozenset({ChangeType.MERGE, ChangeType.REVERT})
 
 
@@ -76,6 +83,7 @@ def _summary(told: _Told) -> str:
         _lead(told, with_title=True),
         _size(told),
         *changes_told(told.facts, told.words, limit=3),
+        _shown(told),
         _author_says(told),
     ]
     if told.facts.reverts and told.facts.reverts.sha:
@@ -113,14 +121,30 @@ def _size(told: _Told) -> str:
     return spaced(told.words.phrase(key, files=listed(main, told.words), **values))
 
 
+def _shown(told: _Told) -> str:
+    """What kinds of lines the diff adds, where a small change has nothing public to tell."""
+    marks = [mark for mark in ("rejects", "handler", "branch") if mark in told.facts.marks]
+    if not marks or told.facts.code_lines > _SMALL or told.facts.changes:
+        return ""
+    return told.words.phrase("adds", items=joined([told.words.phrase(f"adds_{mark}") for mark in marks], told.words))
+
+
 def _author_says(told: _Told) -> str:
-    """The first whole sentence of the body's first paragraph; the lists that a squash leaves behind are not read."""
-    for paragraph in told.message.prose.strip().split("\n\n")[:3]:
-        if paragraph[:1].isalnum() and len(paragraph.split()) >= _AUTHOR_WORDS:
-            text = quoted(" ".join(paragraph.split()), _AUTHOR_LIMIT)
-            end = _SENTENCE_END.search(text)
-            return told.words.phrase("author_says", text=text[: end.end()] if end else text)
-    return ""
+    """A whole sentence of the body: the one that names the gravest danger, else the first one that says something."""
+    found = list(_author_sentences(told.message.lead))
+    ranked = [(rank, at) for at, text in enumerate(found) if (rank := danger_rank(text)) is not None]
+    text = found[min(ranked)[1]] if ranked else found[0] if found else ""
+    return told.words.phrase("author_says", text=quoted(text, _AUTHOR_LIMIT)) if text else ""
+
+
+def _author_sentences(lead: str) -> Iterator[str]:
+    """The sentences of the body's paragraphs that are short enough to stand whole; lists and headings are none."""
+    for paragraph in lead.split("\n\n")[:_PARAGRAPHS]:
+        if not _PROSE.match(paragraph) or _LISTING.search(paragraph) or paragraph.rstrip().endswith((":", "：")):
+            continue
+        for text in _SENTENCE_END.split(" ".join(paragraph.split())):
+            if text and len(text) <= _AUTHOR_LIMIT and width(text) >= _AUTHOR_WORDS:
+                yield text
 
 
 def _series(told: _Told) -> str:
@@ -139,8 +163,6 @@ def _scope(told: _Told) -> Iterator[str]:
         if files:
             names = listed([PurePosixPath(path).name for path in files], words, more=facts.files > PATHS_LIMIT)
             yield words.phrase("scope_top" if area == "." else "scope_area", area=code(area), files=names)
-        else:
-            yield words.phrase("scope_area_only", area=code(area))
     if facts.symbols:
         yield words.phrase(
             "scope_symbols", names=listed(facts.symbols, words, limit=4, more=len(facts.symbols) >= SYMBOLS_LIMIT)

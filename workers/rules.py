@@ -47,9 +47,12 @@ class ChangeWeight(Frozen):
 
 
 class Body(Frozen):
-    """How much the body of a feature's message counts."""
+    """How much of a message counts, by what it is about and how clearly it speaks."""
 
     feature_factor: float
+    loose_factor: float
+    danger: float
+    clearer: float
 
 
 class Size(Frozen):
@@ -61,6 +64,7 @@ class Size(Frozen):
     tidy: float
     tiny_build_below: int
     tiny_build: float
+    other_ground: float
     sweeping_files: int
     sweeping: float
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from workers.hunks import docstring_lines
+
 # Bounds of one signature; a longer one is not compared.
 _SIGNATURE_LINES = 60
 _SIGNATURE_CHARS = 4_000
@@ -14,9 +16,12 @@ _DEF = re.compile(r"^( {0,24}|\t{0,6})(?:async )?def ([A-Za-z_]\w{0,80})\s?\(")
 _CLASS = re.compile(r"^( {0,24}|\t{0,6})class ([A-Za-z_]\w{0,80})")
 _FIELD = re.compile(r"^(?: {4}|\t)([A-Za-z_]\w{0,60})\s?:(?!=)(.{1,300})$")
 _PARAMETER = re.compile(r"^(\*{0,2}[A-Za-z_]\w{0,60}|\*|/)")
-_PARAMETER_LINE = re.compile(r"^\s{1,40}(?:\*{0,2}[a-z_]\w{0,60}\s?[:=,].{0,200}|\*,|/,)$")
-_CONFIG_CLASS = re.compile(
-    r"(?:Configs?|Settings|Options|Opts|Args|Arguments|Params|Parameters|Request|Response|Usage|Input|Inputs)$"
+_FIELD_VALUE = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(\s{0,4}(?:default\s?=\s?)?([^,()=]{1,80})[,)]")
+# Configuration by its name, wherever it stands; the models of an interface only where the path says that it is one.
+_CONFIG_CLASS = re.compile(r"(?:Configs?|Settings|Options|Opts|Args|Arguments)$")
+_MODEL_CLASS = re.compile(r"(?:Params|Parameters|Request|Response|Usage|Input|Inputs)$")
+_MODEL_PLACE = re.compile(
+    r"(?:^|/)(?:serve|serving|server|api|apis|protocols?|schemas?|openai|rest|http)[^/]{0,40}(?:/|$)"
 )
 _METHOD_INDENTS = frozenset({" " * 4, " " * 2, "\t"})
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
@@ -39,21 +44,25 @@ class ConfigField:
     default: str | None
 
 
-def definitions(lines: Sequence[str], context: str) -> Iterator[Definition | ConfigField]:
-    """What one side of a hunk defines at module or class level, private names left out."""
-    scope = _scope_from(context)
-    if (start := _open_signature(lines, context)) is not None:
-        yield start
+def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterator[Definition | ConfigField]:
+    """What one side of a hunk defines at module or class level, private names left out.
+
+    A signature counts only where its `def` itself is in view: the hunk's header may name another function than the
+    one that the lines belong to.
+    """
+    models = bool(_MODEL_PLACE.search(path))
+    scope = _scope_from(context, models=models)
+    prose = docstring_lines(lines)
     for index, line in enumerate(lines):
-        if "class " in line and (found := _CLASS.match(line)):
+        if "class " in line and (found := _CLASS.match(line)) and line not in prose:
             if not found.group(1):
-                scope = _Scope(owner=found.group(2))
+                scope = _Scope(owner=found.group(2), models=models)
                 if _public(found.group(2)):
                     yield Definition("class", found.group(2))
-        elif "def " in line and (found := _DEF.match(line)):
+        elif "def " in line and (found := _DEF.match(line)) and line not in prose:
             yield from _function(lines, index, found, scope)
-            scope = scope if found.group(1) else _Scope(nested=True)
-        elif scope.configures and (config := _field(scope.owner or "", line)):
+            scope = scope if found.group(1) else _Scope()
+        elif scope.configures and line not in prose and (config := _field(scope.owner or "", line)):
             yield config
         elif line[:1] not in {"", " ", "\t", ")", "#"}:
             scope = _Scope()
@@ -62,22 +71,33 @@ def definitions(lines: Sequence[str], context: str) -> Iterator[Definition | Con
 class _Scope:
     """The class that the lines belong to, or that they are within a module's function."""
 
-    def __init__(self, owner: str | None = None, *, nested: bool = False) -> None:
+    def __init__(self, owner: str | None = None, *, models: bool = False) -> None:
+        """With `models`, the path is an interface's, and what it takes and gives counts as settings do."""
         self.owner = owner
-        self.nested = nested
-        self.configures = bool(owner and _public(owner) and _CONFIG_CLASS.search(owner))
+        self.method_indent: str | None = None
+        named = bool(owner and _public(owner))
+        self.configures = named and bool(
+            _CONFIG_CLASS.search(owner or "") or (models and _MODEL_CLASS.search(owner or ""))
+        )
+
+    def holds(self, indent: str) -> bool:
+        """Whether a `def` this deep is a method of the class, not a function within one."""
+        if not self.owner or indent not in _METHOD_INDENTS:
+            return False
+        self.method_indent = self.method_indent or indent
+        return indent == self.method_indent
 
 
-def _scope_from(context: str) -> _Scope:
+def _scope_from(context: str, *, models: bool) -> _Scope:
     found = _CLASS.match(context)
-    return _Scope(owner=found.group(2)) if found else _Scope(nested=bool(_DEF.match(context)))
+    return _Scope(owner=found.group(2), models=models) if found else _Scope()
 
 
 def _function(lines: Sequence[str], index: int, found: re.Match[str], scope: _Scope) -> Iterator[Definition]:
     indent, name = found.group(1), found.group(2)
     if not indent and _public(name):
         yield _definition(lines, index, name)
-    owner = scope.owner if indent in _METHOD_INDENTS and not scope.nested else None
+    owner = scope.owner if scope.holds(indent) else None
     if owner and _public(owner) and (_public(name) or name == "__init__"):
         yield _definition(lines, index, f"{owner}.{name}")
 
@@ -91,22 +111,10 @@ def _field(owner: str, line: str) -> ConfigField | None:
     if not found or found.group(1).startswith("_"):
         return None
     _, equals, default = found.group(2).partition("=")
-    return ConfigField(f"{owner}.{found.group(1)}", default.split("  #")[0].strip().rstrip(",") if equals else None)
-
-
-def _open_signature(lines: Sequence[str], context: str) -> Definition | None:
-    """A hunk that begins inside the signature its header names: the parameters seen are compared as far as they go."""
-    found = _DEF.match(context)
-    if not found or found.group(1) or not _public(found.group(2)) or ")" in context:
-        return None
-    seen = list[str]()
-    for line in lines[:_SIGNATURE_LINES]:
-        if line.lstrip().startswith(")"):
-            return Definition("function", found.group(2), _parameters("".join(seen))) if seen else None
-        if not _PARAMETER_LINE.match(line):
-            return None
-        seen.append(line)
-    return None
+    value = default.split("  #")[0].strip().rstrip(",") if equals else None
+    if value and (inner := _FIELD_VALUE.match(value)):
+        value = None if inner.group(1).strip() == "..." else inner.group(1).strip()
+    return ConfigField(f"{owner}.{found.group(1)}", value)
 
 
 def _definition(lines: Sequence[str], index: int, name: str) -> Definition:

@@ -19,17 +19,23 @@ from workers.fileroles import role_of_path
 from workers.message import Message, one_line, read_message
 from workers.reach import narrowing
 from workers.rules import ChangeWeight, TriageRules, load_rules
+from workers.vocabulary import STATED
 
 __all__ = ["TriageRules", "load_rules", "triage"]
 
 REASONS_LIMIT = 4
 _SUBJECT_LIMIT = 60
+_SIZES = frozenset({"large_feature", "large_change"})
 
 _PRODUCT = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _NATURE = ("cosmetic", "version_bump", "logging")
-_CODE_MARKS = ("security", "rejects", "status_code", "removed_module", "release_pipeline", "removed_release")
+_CODE_MARKS = (
+    "security", "unsafe_removed", "rejects", "status_code", "removed_module", "release_pipeline", "removed_release",
+)  # fmt: skip
 _ADVISORY = re.compile(r"\b(?:CVE-\d{4}-\d{3,7}|GHSA(?:-\w{4}){3})\b")
+# A version as a release has it; what is still in the making (dev, rc, alpha) is none.
+_RELEASE = re.compile(r"\bv?\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?post\d{1,3})?(?![\w.-])")
 _FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@|^)\s?v?(\d[\d.]*)")
 # Where installers resolve within a major version by themselves.
 _BY_MAJOR = ("package.json", "Cargo.toml", "go.mod", "composer.json")
@@ -51,7 +57,7 @@ def triage(commit: Commit, facts: Facts, rules: TriageRules, repository: Reposit
     message = read_message(commit.message)
     if settled := _settled(commit, facts, message, rules, repository):
         return _judged(Tier.LOW, 0.0, [settled], facts, message)
-    parts = list(_parts(facts, message, rules))
+    parts = _without_size_alone(list(_parts(facts, message, rules)), rules)
     parts += _narrowing_parts(sum(part.weight for part in parts), facts, message, rules)
     score = round(sum(part.weight for part in parts), 2)
     tier = _tier(score, rules)
@@ -110,7 +116,8 @@ def _settled(
         and facts.files < rules.size.sweeping_files
         and not set(facts.marks) & {"release_pipeline", "removed_release"}
     ):
-        return Reason(code=nature)
+        release = _RELEASE.search(message.title) if nature == "version_bump" else None
+        return Reason(code="release", subject=release.group(0)) if release else Reason(code=nature)
     return None
 
 
@@ -153,6 +160,21 @@ def _parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[Part]
         yield from _size_parts(facts, message, rules)
 
 
+def _without_size_alone(parts: list[Part], rules: TriageRules) -> list[Part]:
+    """Size makes nothing high that has no other ground for it."""
+    sizes = [part for part in parts if part.reason.code in _SIZES]
+    score = sum(part.weight for part in parts)
+    grounds = sum(part.weight for part in parts if part.weight > 0 and part not in sizes and not _is_base(part))
+    if not sizes or score < rules.thresholds.high or grounds >= rules.size.other_ground:
+        return parts
+    excess = score - rules.thresholds.high + 0.1
+    return [part._replace(weight=max(part.weight - excess, 0.0)) if part in sizes else part for part in parts]
+
+
+def _is_base(part: Part) -> bool:
+    return part.reason.code.startswith("base_")
+
+
 def _narrowing_parts(score: float, facts: Facts, message: Message, rules: TriageRules) -> list[Part]:
     """A change of limited scope is medium: reach takes a commit down to that, never below."""
     parts, room = list[Part](), score - rules.thresholds.medium
@@ -192,16 +214,24 @@ def _mark_parts(facts: Facts, message: Message, rules: TriageRules, *, product: 
     """Words weigh only where the product changed: a test may well speak of a crash."""
     said = {*message.title_marks, *message.body_marks}
     body = rules.body.feature_factor if _is_new(facts, message) else 1.0
+    if product and message.danger:
+        yield Part(rules.body.danger, Reason(code="danger"))
+    elif product and message.clearer:
+        yield Part(rules.body.clearer, Reason(code="clearer"))
+        said = set()
     for mark, weight in rules.marks.items():
         total = 0.0
-        if product and mark in message.title_marks:
+        if mark == "security" and message.danger:
+            continue
+        if product and mark in said & {*message.title_marks}:
             total += weight.title
-        elif product and mark in message.body_marks:
-            total += weight.body * body
+        elif product and mark in said:
+            stated = mark not in STATED or mark in message.stated
+            total += weight.body * body * (1.0 if stated else rules.body.loose_factor)
         elif mark in _CODE_MARKS and mark in facts.marks and mark not in said:
             total += weight.code
         if total:
-            yield Part(total, Reason(code=mark))
+            yield Part(total, Reason(code=mark if mark in said or mark != "security" else "security_code"))
 
 
 def _change_parts(facts: Facts, rules: TriageRules) -> Iterator[Part]:
@@ -256,9 +286,14 @@ def _floors(bound: str | None, depth: int) -> list[list[str]]:
 
 
 def _named(change: PublicChange) -> str:
-    if change.action == "renamed" and change.before and change.after:
-        return f"{change.before} → {change.after}"
-    return change.name
+    if change.action != "renamed" or not change.before or not change.after:
+        return change.name
+    whole = f"{change.before} → {change.after}"
+    if len(whole) <= _SUBJECT_LIMIT:
+        return whole
+    # Rather less than half a name: the last part of each, or the new one alone.
+    last = " → ".join(re.split(r"[/.]", name)[-1] for name in (change.before, change.after))
+    return last if len(last) <= _SUBJECT_LIMIT else re.split(r"[/.]", change.after)[-1]
 
 
 def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[Part]:
@@ -267,10 +302,10 @@ def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[
         if facts.files >= size.sweeping_files:
             yield Part(size.sweeping, Reason(code="sweeping", subject=str(facts.files)))
         return
-    if _is_new(facts, message) and (weight := sum(extra for bound, extra in size.feature if lines >= bound)):
-        yield Part(weight, Reason(code="large_feature", subject=str(lines)))
-    if weight := sum(extra for bound, extra in size.change if lines >= bound):
-        yield Part(weight, Reason(code="large_change", subject=str(lines)))
+    new, grown = _is_new(facts, message), facts.additions > 3 * facts.deletions
+    steps = (*size.change, *size.feature) if new else size.change
+    if weight := sum(extra for bound, extra in steps if lines >= bound):
+        yield Part(weight, Reason(code="large_feature" if grown else "large_change", subject=str(lines)))
     if lines and message.meaning in {"refactor", "remove", "perf", "log", "bump"} and _is_tidy(facts, message, rules):
         yield Part(size.tidy, Reason(code="small_internal"))
     if not any(role in _PRODUCT for role in facts.roles) and 0 < lines < size.tiny_build_below and not facts.changes:
@@ -286,6 +321,7 @@ def _is_new(facts: Facts, message: Message) -> bool:
 def _is_tidy(facts: Facts, message: Message, rules: TriageRules) -> bool:
     public = any(change.action != "added" for change in facts.changes)
     plain = not public and not set(message.title_marks) - {"performance"}
+    plain = plain and "synchronisation" not in facts.marks
     return plain and facts.code_lines < rules.size.tidy_below and any(role in _PRODUCT for role in facts.roles)
 
 

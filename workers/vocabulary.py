@@ -6,28 +6,73 @@ so that no text makes a search slow.
 
 from __future__ import annotations
 
+# Attacks and weaknesses, in words that mean nothing else.
+DANGERS: tuple[str, ...] = (
+    r"cve-\d{4}",
+    r"ghsa-\w{4}",
+    r"ssrf\b",
+    r"xss\b",
+    r"csrf\b",
+    r"rce\b",
+    r"(?:arbitrary|remote) code execution",
+    r"execut\w{1,4} arbitrary (?:code|commands?)",
+    r"(?:code|command|shell|sql|template|header|script) injection",
+    r"(?:path|directory) traversal",
+    r"privilege escalation",
+    r"sandbox escape",
+    r"timing attack",
+    r"unauthenticated",
+    r"(?:insecure|unsafe) deseriali[sz]ation",
+)
+
+# A title that speaks of a better message for what already failed.
+CLEARER: tuple[str, ...] = (
+    r"(?:clear(?:er)?|better|friendl(?:y|ier)|helpful|meaningful|explicit) (?:\w{1,20} )?(?:errors?|messages?)\b",
+    r"add(?:s|ed)? (?:an? )?(?:\w{1,20} )?(?:warnings?|logs?|logging)\b",
+    r"(?:improve|clarify) (?:\w{1,20} ){0,2}(?:errors?|messages?|warnings?)\b",
+)
+
+# Mark → the words among its own that state the fault itself; an exception's name, say, may stand there by the way.
+STATED: dict[str, tuple[str, ...]] = {
+    "crash": (
+        r"crash(?:es|ed|ing)?\b",
+        r"segfault",
+        r"segmentation fault",
+        r"core dump",
+        r"panic(?:s|ked)?\b",
+        r"unhandled",
+        r"uncaught",
+        r"illegal memory access",
+        r"infinite recursion",
+        r"internal server error",
+        r"(?:->|returns?|with) (?:http )?50[0-4]\b",
+        r"cannot (?:start|load|import|run)\b",
+        r"fail(?:s|ed|ing)? to (?:start|load|import|run)\b",
+    ),
+    "hang": (
+        r"hang(?:s|ing)?\b",
+        r"hung\b",
+        r"stuck\b",
+        r"never (?:returns?|finish\w{0,2}|completes?)",
+        r"infinite(?:ly)? loop",
+    ),
+    "deadlock": (r"dead.?lock", r"race condition", r"data race"),
+    "corruption": (r"corrupt", r"data loss", r"garbled?\b"),
+}
+
 # Mark → the words that earn it.
 MARKS: dict[str, tuple[str, ...]] = {
     "security": (
         r"cve-\d",
         r"security\b",
         r"vulnerab",
-        r"ssrf\b",
-        r"xss\b",
-        r"csrf\b",
-        r"injection\b",
-        r"rce\b",
+        *DANGERS,
         r"untrusted",
-        r"path traversal",
         r"exploit",
-        r"privilege escalation",
-        r"arbitrary code",
-        r"sandbox escape",
         r"use.after.free",
         r"buffer over(?:flow|read)",
         r"trust_remote_code",
         r"sanitiz(?:e|ation)\b",
-        r"timing attack",
         r"out.of.bounds",
     ),
     "crash": (
@@ -58,7 +103,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"hang(?:s|ing|ed)?\b",
         r"hung\b",
         r"stuck\b",
-        r"freez(?:e|es|ing)\b",
+        r"(?:freezes|froze|freezing)\b",
         r"never (?:returns?|finish|complete|terminat)",
         r"infinite(?:ly)? loop",
         r"livelock",
@@ -86,11 +131,8 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"data loss",
         r"lost data",
         r"garbled?\b",
-        r"overwrit(?:es?|ten)\b",
         r"stale (?:data|cache|result)",
         r"cross.talk",
-        r"collision",
-        r"collid",
     ),
     "wrong_result": (
         r"wrong (?:result|output|answer|value|order|mask|token)",
@@ -112,14 +154,14 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"rounding",
     ),
     "regression": (
-        r"regress",
+        r"regress(?:ed|es|ions?)?\b(?! (?:tests?|cases?|checks?|suites?|coverage|guards?|testing))",
         r"broke\b",
         r"broken\b",
         r"breaks\b",
-        r"restor(?:e|es|ed)\b",
         r"no longer work",
         r"stopped working",
     ),
+    "restored": (r"restor(?:e|es|ed|ing)\b(?! (?:unchanged|original|the original|config|files?|formatting)\b)",),
     "performance": (
         r"\d(?:\.\d{1,3})?x (?:faster|speed|throughput|improve)",
         r"speed.?up",
@@ -187,7 +229,6 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"improve perf",
         r"performance",
         r"overhead",
-        r"cache",
     ),
     "remove": (
         r"remov(?:e|es|ed|al|ing)",
@@ -237,7 +278,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"upgrad(?:e|es)",
         r"updat(?:e|es)",
         r"pin",
-        r"release",
+        r"releases? v?\d",
     ),
     "log": (
         r"log(?:s|ging)?",
