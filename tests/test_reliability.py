@@ -63,6 +63,7 @@ def test_the_kill_of_a_worker_in_mid_call_leaves_one_result_after_its_lease(tmp_
     assert took < 3 + 2 + 10  # the lease, the call, and the sweep
 
 
+@pytest.mark.timeout(300)
 def test_twenty_kills_under_a_load_of_a_thousand_commits(tmp_path: Path) -> None:
     clone = many_commits(tmp_path / "clone", 1000)
     api = FakeAnthropic(key=KEY, delay=0.3)

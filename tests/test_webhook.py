@@ -188,7 +188,8 @@ def test_health_and_unknown_routes(base: str, redis_url: str) -> None:
     assert redis_url
     assert httpx2.get(f"{base}/healthz", trust_env=False).json() == {"alive": True}
     assert httpx2.get(f"{base}/readyz", trust_env=False).json() == {"ready": True, "redis": "ok"}
-    assert httpx2.get(f"{base}/webhooks/github", trust_env=False).status_code == 405
+    assert httpx2.get(f"{base}/webhooks/github", trust_env=False).status_code == 404
+    assert httpx2.put(f"{base}/webhooks/github", trust_env=False).status_code == 405
 
 
 def test_a_sender_who_hangs_up_half_way_does_not_disturb_the_next(base: str, ledger: Ledger) -> None:

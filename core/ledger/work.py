@@ -91,7 +91,7 @@ class WorkLedger(Connection):
 
     def _claimed(self, commit_id: str, stage: str, holder: str = "") -> Claim | None:
         token = secrets.token_hex(16)
-        row = self._run("claim", commit_id, stage, token, self.lease_seconds, SUSPECT_PLACES, holder)
+        row = self._run("claim", commit_id, stage, token, self.lease_seconds, SUSPECT_PLACES, holder, MOST_LOSSES)
         if row is None:
             return None
         _, held, record, diff, attempts, lost = row
