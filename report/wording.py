@@ -114,6 +114,8 @@ def notes(entry: Entry, labels: Labels) -> list[str]:
     if entry.failure is not None:
         failure = entry.failure
         found.append(labels.word("given_up_note", stage=failure.stage, n=failure.attempts, reason=failure.reason))
+    if entry.state == "model" and entry.facts and entry.facts.incomplete:  # the rules say it in their own text
+        found.append(labels.word("partial_note"))
     if entry.analysis and entry.analysis.unseen:
         found.append(_unseen(entry.analysis.unseen, labels))
     return found

@@ -54,6 +54,12 @@ def test_pages_of_different_days_or_none_are_refused() -> None:
         markdown([])
 
 
+def test_an_analysis_of_part_of_a_diff_says_so() -> None:
+    note = "来源只给出了差异的一部分，分析可能不完整。"
+    assert note in markdown([report([record(1, facts=facts(incomplete=True))])])
+    assert note not in markdown([report([record(1)])])
+
+
 def test_trailers_are_nowhere() -> None:
     assert "Signed-off-by" not in markdown([report(varied_day())])
 

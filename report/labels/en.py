@@ -80,6 +80,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "reason_separator": "; ",
     "none": "none",
     "pending_note": "Pending: this commit was not analysed yet when the page was made; the page will be made again.",
+    "partial_note": "The source gave only part of the diff; the analysis may be incomplete.",
     "degraded_note": "Degraded: the model gave no usable analysis; this one is composed from the facts of the diff.",
     "given_up_note": (
         "Degraded: given up in stage {stage} after {n} attempt; composed from what facts there are. Reason: {reason}",

@@ -80,6 +80,7 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "reason_separator": "；",
     "none": "无",
     "pending_note": "待补：本页生成时这个提交还没有分析完，完成后本页会重新生成。",
+    "partial_note": "来源只给出了差异的一部分，分析可能不完整。",
     "degraded_note": "降级：模型没有给出可用的分析，以下内容由差异中的事实写成。",
     "given_up_note": "降级：在 {stage} 阶段尝试 {n} 次后放弃，以下内容由已知事实写成。原因：{reason}",
     "unseen_note": "以下部分没有展示给模型：{files}",
