@@ -67,7 +67,7 @@ def test_github_dripping_holds_no_thread_beyond_the_deadline(head: bytes) -> Non
         started = time.monotonic()
         with pytest.raises(Transient, match=r"GitHub could not be reached|an unexpected form"):
             GitHub(api_url=url, timeout=1, total=0.5).diff(NAME, SHA)
-        assert 0.4 < time.monotonic() - started < 2
+        assert 0.4 < time.monotonic() - started < 10  # it would drip for ever
 
 
 @pytest.mark.parametrize("head", [HEADERS, BODY], ids=["headers", "body"])
@@ -77,7 +77,7 @@ def test_the_model_dripping_holds_no_thread_beyond_the_deadline(head: bytes) -> 
         started = time.monotonic()
         with pytest.raises(Transient, match="did not answer in time"):
             analyse(analyst)
-        assert 0.4 < time.monotonic() - started < 2
+        assert 0.4 < time.monotonic() - started < 10  # it would drip for ever
         analyst.close()
 
 
@@ -199,13 +199,12 @@ def test_a_refused_commit_is_shown_by_its_facts_and_what_it_cost_is_counted(tmp_
         environment = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": api.url, "DAYBOOK_CONCURRENCY": "1"}
         with daybook(configure(tmp_path, clone.path), **environment) as running:
             ledger = ledger_of(running)
-            started = time.monotonic()
             post(running, clone)
             running.await_(lambda: ended(ledger, 2))
-            assert time.monotonic() - started < 5  # at once
             (failed,), status = ledger.failed(), ledger.status([])
             ledger.close()
     assert failed.failure
+    assert failed.failure.attempts == 1  # at once
     assert failed.failure.reason == "the model declined to analyse this commit (refusal)"
     assert failed.analysis
     assert (failed.analysis.origin, status.failed, status.analysed) == ("degraded", 1, 1)

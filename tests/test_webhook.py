@@ -126,7 +126,7 @@ def test_over_25_mib_is_refused_after_it_was_read_and_just_under_is_taken_quickl
     started = time.monotonic()
     answer = deliver(base, body, x_hub_signature_256=signed)
     assert answer.json()["queued"] == 2048
-    assert time.monotonic() - started < 10  # GitHub's patience; bench/receive.py has the figure
+    assert time.monotonic() - started < 10  # GitHub's patience
     assert queued(ledger) == 2048
 
 
