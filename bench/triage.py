@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import process_time
 
-from core.models import Commit, Tier
+from cli.triage import commit_from
+from core.models import Tier
 from core.settings import RepositorySettings
 from workers.facts import facts_from
 from workers.gitrepo import GitRepository
@@ -30,7 +31,7 @@ def judged(clone: Path, labels: Path) -> list[Pair]:
     settings, pairs = RepositorySettings(name=REPOSITORY), list[Pair]()
     for line in labels.read_text(encoding="utf-8").splitlines():
         label = json.loads(line)
-        commit = _commit(repository, label["sha"])
+        commit = commit_from(repository.commit_info(label["sha"]), REPOSITORY)
         facts = facts_from(commit, repository.diff(label["sha"]))
         pairs.append((label["tier"], triage(commit, facts, rules, settings).tier.value))
     return pairs
@@ -72,20 +73,6 @@ def report(pairs: Sequence[Pair], seconds: float) -> str:
         *(f"{tier:19}" + "".join(f"{table[tier, guess]:>8}" for guess in TIERS) for tier in TIERS),
     ]
     return "\n".join(lines)
-
-
-def _commit(repository: GitRepository, sha: str) -> Commit:
-    info = repository.commit_info(sha)
-    return Commit(
-        repository=REPOSITORY,
-        sha=info.sha,
-        message=info.message,
-        author=info.author.name,
-        committed_at=info.committed_at,
-        landed_at=info.committed_at,
-        position=0,
-        branch="HEAD",
-    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import tempfile
 import threading
 import time
@@ -33,7 +32,7 @@ from cli.up import READY_SECONDS, await_ready
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.models import REPOSITORY_PATTERN, Tier
-from core.redis_server import RedisServer
+from core.redis_server import RedisServer, free_port
 from core.settings import Settings, load_settings
 from workers.app import wake
 from workers.celeryconfig import SWEEP_SECONDS
@@ -132,7 +131,7 @@ def _running(clone: Path, name: str, out: Path, language: str | None) -> Iterato
             f"[[repository]]\nname = {_toml(name)}\nsource = {_toml(str(clone))}\n", "utf-8"
         )
         redis = RedisServer(home / "redis")
-        port = _free_port()
+        port = free_port()
         environment = {
             "REDIS_URL": redis.reserve(),
             "DAYBOOK_HOME": str(home / "redis"),
@@ -248,9 +247,3 @@ def _told(running: Demo, reports: Sequence[DailyReport], out: Path, *, kept: boo
 
 def _toml(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -40,7 +40,7 @@ def triage(path: Path, shas: tuple[str, ...], last: int | None) -> None:
     table = settings.repository(name) or RepositorySettings(name=name)
     rules, words = load_rules(), labels("en")
     for info in _chosen(clone, shas, last or USUAL):
-        commit = _commit(info, name)
+        commit = commit_from(info, name)
         facts = facts_from(commit, clone.diff(info.sha), table.ignore_paths)
         result = judged(commit, facts, rules, table)
         reasons = [words.reason(reason) for reason in result.reasons]
@@ -57,7 +57,8 @@ def _chosen(clone: GitRepository, shas: Sequence[str], last: int) -> list[Commit
         raise DaybookError(str(error)) from error
 
 
-def _commit(info: CommitInfo, repository: str) -> Commit:
+def commit_from(info: CommitInfo, repository: str) -> Commit:
+    """A clone's commit as the pipeline would have received it, landed when it was committed."""
     return Commit(
         repository=repository,
         sha=info.sha,

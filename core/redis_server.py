@@ -60,7 +60,7 @@ class RedisServer:
     def reserve(self) -> str:
         """Choose port and password and return the url, so that it can be handed on before the server runs."""
         self._password = self._password or secrets.token_hex(24)
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         return self.url
 
     def start(self) -> str:
@@ -197,7 +197,8 @@ def _locked(path: Path) -> IO[str]:
             return handle
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of loopback that nothing listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

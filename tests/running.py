@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ import httpx2
 
 from cli.supervisor import PROCESSES, Supervisor
 from cli.up import await_ready
-from core.redis_server import RedisServer
+from core.redis_server import RedisServer, free_port
 
 SECRET = "It's a Secret to Everybody"
 # Only what a process needs: no setting of the machine reaches a test.
@@ -46,12 +45,6 @@ def deliver(base: str, body: bytes, *, event: str = "push", **headers: str) -> h
     }
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.post(f"{base}/webhooks/github", content=body, headers=usual | given, timeout=30, trust_env=False)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

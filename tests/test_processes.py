@@ -16,8 +16,8 @@ import pytest
 
 from cli.supervisor import PROCESSES
 from cli.up import await_ready
-from core.redis_server import answers, read_address
-from tests.running import PLAIN, SECRET, free_port
+from core.redis_server import answers, free_port, read_address
+from tests.running import PLAIN, SECRET
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "redis://127.0.0.1:1/0"

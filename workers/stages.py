@@ -54,7 +54,7 @@ def run(services: Services, claim: Claim, stage: Callable[[Services, Claim], boo
     except redis.RedisError as error:
         log.warning("redis_failed", commit=claim.id, stage=claim.stage, reason=type(error).__name__)
     else:
-        log.info("stage_done", commit=claim.id, stage=claim.stage, seconds=round(seconds, 3))
+        log.info("stage_ended", commit=claim.id, stage=claim.stage, seconds=round(seconds, 3))
 
 
 def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim], bool]) -> None:
