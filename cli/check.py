@@ -1,4 +1,4 @@
-"""`daybook check`: settings, Redis, GitHub, the model, Slack, clock, scheduler, disk: a line each, with a remedy."""
+"""`daybook check`: settings, Redis, GitHub, the model and its budget, Slack, clock, scheduler, disk: a line each."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import redis
 
 from core.errors import DaybookError
 from core.ledger import Ledger
+from core.models import Tier
 from core.redis_server import redis_url
 from core.settings import load_settings
+from workers.prices import price_of
 from workers.probes import Finding, clock_finding, probe_github, probe_model, probe_slack
 from workers.pulse import GONE_SECONDS
 
@@ -39,7 +41,7 @@ def check() -> None:
         tell([Finding("settings", "wrong", str(error).removeprefix("settings: "), "correct it and check again")], ())
         raise click.exceptions.Exit(1) from None
     findings: list[Finding] = []
-    for part in (check_settings, check_ledger, probe_github, probe_model, probe_slack, check_reports):
+    for part in (check_settings, check_ledger, probe_github, probe_model, check_budget, probe_slack, check_reports):
         some = list(part(settings))
         tell(some, settings.secrets())
         findings += some
@@ -141,6 +143,21 @@ def _processes(meters: Meters) -> Iterator[Finding]:
         else:
             never = meters.sweep_seconds is None
             yield Finding(kind, "warn" if never else "wrong", "none is alive", f"start `daybook {kind}`")
+
+
+def check_budget(settings: Settings) -> Iterator[Finding]:
+    """What the model may cost in a day, and whether each model's cost is known."""
+    budget = settings.daybook_daily_budget_usd
+    if budget is None:
+        yield Finding("budget", "ok", "DAYBOOK_DAILY_BUDGET_USD is not set: nothing limits what the model costs")
+        return
+    models = dict.fromkeys(settings.model_for(tier) for tier in Tier)
+    free = [model for model in models if price_of(model) is None]
+    if settings.anthropic_api_key and free:
+        text = f"${budget:.2f} a day, which does not limit {' and '.join(free)}: without a price, calls count as free"
+        yield Finding("budget", "warn", text, "add the price to workers/prices.toml")
+    else:
+        yield Finding("budget", "ok", f"${budget:.2f} a day, from midnight in {settings.report_timezone}")
 
 
 def check_reports(settings: Settings) -> Iterator[Finding]:

@@ -37,6 +37,11 @@ class Tier(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
 
+    @property
+    def rank(self) -> int:
+        """0 for low, 1 for medium, 2 for high."""
+        return ("low", "medium", "high").index(self)
+
 
 class ChangeType(StrEnum):
     """What kind of change a commit is, in the vocabulary of the labels."""
@@ -180,7 +185,7 @@ class Facts(Frozen):
     code_lines: int = Field(description="changed lines outside tests, docs, generated, vendored and lock files")
     roles: dict[FileRole, int] = Field(default_factory=dict, description="number of files by role")
     areas: tuple[str, ...] = Field(default=(), description="packages or directories, most changed first")
-    paths: tuple[str, ...] = Field(default=(), description="at most 20 files: the product's first, then by size")
+    paths: tuple[str, ...] = Field(default=(), description="at most 20 files: the watched, the product's, then by size")
     symbols: tuple[str, ...] = ()
     changes: tuple[PublicChange, ...] = ()
     marks: tuple[str, ...] = Field(default=(), description="risk marks: crash, hang, memory, security, numerics …")
@@ -194,6 +199,10 @@ class Facts(Frozen):
     merge: bool = False
     parents: tuple[Sha, ...] = ()
     incomplete: bool = Field(default=False, description="the source gave only part of the diff")
+    benchmarks: tuple[str, ...] = Field(default=(), description="measurements as the message quotes them")
+    deprecations: tuple[str, ...] = Field(default=(), description="definitions, or files, newly marked as deprecated")
+    migrations: tuple[str, ...] = Field(default=(), description="files that change a stored schema")
+    coauthors: tuple[str, ...] = Field(default=(), description="names of the Co-authored-by trailers")
 
 
 class Reason(Frozen):
@@ -210,6 +219,34 @@ class Triage(Frozen):
     type: ChangeType
     score: float
     reasons: tuple[Reason, ...]
+
+
+class Opinion(Frozen):
+    """The model's own view of how much a commit matters, with its reason: a plain sentence in the report's language."""
+
+    tier: Tier
+    reason: str
+
+
+class Verdict(Frozen):
+    """The tier that the rules and the model come to together, by `workers/policy.py`.
+
+    `rule` is the clause that decided: `rules` (the model was not asked), `agreed`, `moved` (the model moved it by one
+    tier), `floor` and `ceiling` (facts that the model cannot overrule), `one_step` (the model wanted to go further).
+    `fact` is the code of the reason behind a floor or a ceiling.
+    """
+
+    tier: Tier
+    rule: Literal["rules", "agreed", "moved", "floor", "ceiling", "one_step"]
+    fact: str = ""
+
+
+class Correction(Frozen):
+    """A person's judgement, which overrules all others."""
+
+    tier: Tier
+    why: str
+    at: AwareDatetime
 
 
 class Insights(Frozen):
@@ -258,6 +295,14 @@ class Analysis(Frozen):
     model: str | None = None
     usage: Usage = Usage()
     unseen: tuple[Unseen, ...] = ()
+    opinion: Opinion | None = Field(default=None, description="the model's own tier")
+    names_checked: int = Field(default=0, description="files, symbols, flags and numbers looked up in the commit")
+    names_removed: int = Field(default=0, description="those that the commit does not have: their sentences are gone")
+    parts: int = Field(default=1, ge=1, description="in how many parts a long diff was read")
+    batch: bool = Field(default=False, description="by the Message Batches API, at half the price")
+    limit: Literal["budget", "room"] | None = Field(
+        default=None, description="why it is shallower than its tier: the day's budget, or a reply that did not fit"
+    )
 
 
 class Failure(Frozen):
@@ -282,11 +327,14 @@ class CommitRecord(Frozen):
     commit: Commit
     facts: Facts | None = None
     triage: Triage | None = None
+    verdict: Verdict | None = None
     analysis: Analysis | None = None
     failure: Failure | None = None
     finished_at: AwareDatetime | None = None
+    correction: Correction | None = Field(default=None, description="kept by itself, joined when the record is read")
 
     @property
     def tier(self) -> Tier:
-        """The tier it is filed under; medium while nobody has judged it."""
-        return self.triage.tier if self.triage else Tier.MEDIUM
+        """The tier it is filed under: a person's, else the judges' together, else the rules'; medium before any."""
+        judged = self.correction or self.verdict or self.triage
+        return judged.tier if judged else Tier.MEDIUM

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from datetime import time
+from datetime import date, time
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import DaybookError
 from core.models import Language, RepositoryName, Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pydantic_core import ErrorDetails
 
 AnalysisMode = Literal["model", "batch", "rules"]
+
+DEFAULT_PUBLISH_PATH = "{year}/{owner}/{repo}/{date}.md"
+_PLACES = ("owner", "repo", "year", "month", "day", "date")
+# What a mail server takes without quoting; nothing in it can end a header's line.
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
 
 
 def _all_by_model() -> dict[Tier, AnalysisMode]:
@@ -33,6 +48,28 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Asia/Shanghai or UTC") from error
     return name
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(f"{text!r} is not a mail address; write it as name@example.org")
+    return text
+
+
+def _path_template(template: str) -> str:
+    places = re.findall(r"{(.*?)}", template)
+    if unknown := [place for place in places if place not in _PLACES]:
+        raise ValueError(f"{{{unknown[0]}}} is not known; {', '.join(f'{{{place}}}' for place in _PLACES)} are")
+    if re.search(r"[{}]", re.sub(r"{.*?}", "", template)):
+        raise ValueError("a brace stands alone")
+    if "date" not in places and not {"year", "month", "day"} <= set(places):
+        raise ValueError("each day needs a file of its own: use {date}, or {year}, {month} and {day}")
+    if "" in template.split("/") or {".", ".."} & set(template.split("/")) or re.search(r"[\\\x00-\x1f\x7f]", template):
+        raise ValueError("a path inside the repository is wanted, such as reports/{date}.md")
+    return template
+
+
+MailAddress = Annotated[str, AfterValidator(_address)]
 
 
 class Watch(BaseModel):
@@ -60,17 +97,30 @@ class RepositorySettings(BaseModel):
     low_authors: tuple[str, ...] = ("*[[]bot]",)
     analysis: dict[Tier, AnalysisMode] = Field(default_factory=_all_by_model)
     watch: Watch = Watch()
+    triage: dict[str, Any] = Field(default_factory=dict, description="weights of triage.toml that differ here")
     language: Language | None = None
     slack_channel: str | None = None
     publish: tuple[Literal["files", "issue", "commit"], ...] = ("files",)
     publish_to: RepositoryName | None = None
-    publish_branch: str | None = None
-    publish_path: str | None = None
+    publish_branch: str | None = Field(default=None, description="of `commit`; None: the default branch")
+    publish_path: Annotated[str, AfterValidator(_path_template)] = Field(
+        default=DEFAULT_PUBLISH_PATH, description="of `commit`; places are filled in, see `path_of`"
+    )
+    publish_close_after_days: int | None = Field(default=None, ge=1, description="of `issue`; None: they stay open")
+    mail_to: tuple[MailAddress, ...] | None = Field(
+        default=None, description="None: MAIL_TO, or nobody when it is `confidential`"
+    )
 
-    @field_validator("follow", "publish", mode="before")
+    @field_validator("follow", "publish", "mail_to", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _somewhere_to_publish(self) -> Self:
+        if {"issue", "commit"} & set(self.publish) and self.publish_to is None:
+            raise ValueError("publish_to is wanted (OWNER/REPO), where issues or commits go")
+        return self
 
     @field_validator("low_authors", "ignore_authors", mode="after")
     @classmethod
@@ -92,6 +142,18 @@ class RepositorySettings(BaseModel):
     def follows_branch(self, branch: str, default_branch: str) -> bool:
         """Whether pushes to this branch are news; patterns such as `release/*` are allowed."""
         return any(fnmatchcase(branch, pattern) for pattern in self.branches or (default_branch,))
+
+    @property
+    def confidential(self) -> bool:
+        """Whether its code is kept from the model (`analysis = "rules"`): it is published where its own table says."""
+        return set(self.analysis.values()) == {"rules"}
+
+    def path_of(self, day: date) -> str:
+        """Where a day's page lies in `publish_to`."""
+        owner, _, repo = self.name.partition("/")
+        return self.publish_path.format(
+            owner=owner, repo=repo, year=f"{day:%Y}", month=f"{day:%m}", day=f"{day:%d}", date=day.isoformat()
+        )
 
 
 class Settings(BaseSettings):
@@ -125,6 +187,16 @@ class Settings(BaseSettings):
     site_password: SecretStr | None = None
     site_public: bool = False
     site_url: str | None = None
+    publish_token: SecretStr | None = Field(
+        default=None, description="writes to `publish_to`; default: GITHUB_TOKEN or the App"
+    )
+    smtp_host: str | None = None
+    smtp_port: int | None = Field(default=None, ge=1, le=65535, description="default: 587, 465 or 25 by smtp_security")
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: MailAddress | None = None
+    mail_to: Annotated[tuple[MailAddress, ...], NoDecode] = ()
     daybook_config: Path = Path("daybook.toml")
     daybook_home: Path = Path(".daybook")
     daybook_concurrency: int = Field(default=32, ge=1, le=512, description="threads of one worker process")
@@ -142,9 +214,9 @@ class Settings(BaseSettings):
             raise ValueError("a url such as redis://:password@host:6379/0 is wanted")
         return value
 
-    @field_validator("github_webhook_secret", mode="before")
+    @field_validator("github_webhook_secret", "mail_to", mode="before")
     @classmethod
-    def _split_secrets(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
@@ -181,6 +253,15 @@ class Settings(BaseSettings):
         host = self.github_api_url.rstrip("/").removesuffix("/api/v3").replace("://api.github.com", "://github.com")
         return f"{host}/{repository}"
 
+    def recipients(self, name: str) -> tuple[str, ...]:
+        """Who is mailed a repository's report; nobody without a mail server."""
+        table = self.repository(name)
+        if self.smtp_host is None or table is None:
+            return ()
+        if table.mail_to is not None:
+            return table.mail_to
+        return () if table.confidential else self.mail_to
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that is set, for the log to blot out."""
         single = (
@@ -191,6 +272,8 @@ class Settings(BaseSettings):
             self.slack_bot_token,
             self.slack_webhook_url,
             self.site_password,
+            self.publish_token,
+            self.smtp_password,
         )
         found = (*self.github_webhook_secret, *(secret for secret in single if secret))
         return tuple(secret.get_secret_value() for secret in found)
@@ -220,7 +303,21 @@ def _repositories(path: Path) -> tuple[RepositorySettings, ...]:
     tables = document.get("repository", [])
     if not isinstance(tables, list):
         raise DaybookError(f"{path}: write [[repository]] with two brackets, once for each repository")
-    return tuple(_repository(path, table) for table in tables)
+    read = tuple(_repository(path, table) for table in tables)
+    _refuse_shared_files(path, read)
+    return read
+
+
+def _refuse_shared_files(path: Path, tables: Sequence[RepositorySettings]) -> None:
+    """Two repositories that are committed to one file would overwrite each other without end."""
+    seen: dict[tuple[str, str | None, str], str] = {}
+    for table in tables:
+        if "commit" in table.publish and table.publish_to:
+            place = (table.publish_to.lower(), table.publish_branch, table.path_of(date.min))
+            if place in seen:
+                both = f"{seen[place]} and {table.name}"
+                raise DaybookError(f"{path}: {both} have the same publish_path; use {{owner}} and {{repo}} in it")
+            seen[place] = table.name
 
 
 def _repository(path: Path, table: object) -> RepositorySettings:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from cli.check import check_budget
 from core.ledger import Ledger
 from core.redis_server import RedisServer
 from core.settings import RepositorySettings, Settings
@@ -63,7 +65,7 @@ def test_all_is_well(
     assert done.returncode == 0, done.stdout
     assert set(found) == {
         "ok settings", "ok redis", "ok clock", "ok scheduler", "ok worker", "ok control", "ok github", "ok model",
-        "ok slack", "ok reports",
+        "ok budget", "ok slack", "ok reports",
     }  # fmt: skip
     assert found["ok github"] == "token with scopes: repo; 4999 of 5000 requests left this hour"
     assert found["ok slack"] == "daybook at Octo Team"
@@ -196,3 +198,28 @@ def test_the_model_and_slack_by_name(world: tuple[FakeGitHub, FakeAnthropic, Fak
     assert probe_slack(Settings(_env_file=None, slack_bot_token=TOKEN))[0].verdict == "wrong"
     hooked = probe_slack(Settings(_env_file=None, slack_webhook_url=slack.webhook_url))
     assert (hooked[0].verdict, slack.messages) == ("ok", [])
+
+
+def test_the_budget() -> None:
+    def checked(**settings: Any) -> list[Finding]:
+        return list(check_budget(Settings(_env_file=None, **settings)))
+
+    unset = "DAYBOOK_DAILY_BUDGET_USD is not set: nothing limits what the model costs"
+    assert checked() == [Finding("budget", "ok", unset)]
+    assert checked(daybook_daily_budget_usd=2.5, anthropic_api_key=KEY, report_timezone="UTC") == [
+        Finding("budget", "ok", "$2.50 a day, from midnight in UTC")
+    ]
+    unknown: dict[str, Any] = {
+        "daybook_daily_budget_usd": 2.5,
+        "daybook_model_low": "made-up-1",
+        "daybook_model_medium": "made-up-1",
+    }
+    assert checked(**unknown, anthropic_api_key=KEY) == [
+        Finding(
+            "budget",
+            "warn",
+            "$2.50 a day, which does not limit made-up-1: without a price, calls count as free",
+            "add the price to workers/prices.toml",
+        )
+    ]
+    assert checked(**unknown)[0].verdict == "ok"  # without a key no model is called

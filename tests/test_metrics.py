@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.ledger import Ledger, Stage
+from core.models import Tier, Usage
+from core.settings import Settings
+from report.throttle import Throttle
 from tests.conftest import SHANGHAI
-from tests.pushes import push
+from tests.pushes import REPOSITORY, push
 from tests.running import daybook, deliver, web_process
 from tests.test_pipeline import NAME, clone_of, configured, post
-from webhook.metrics import Refusals
+from webhook.metrics import Refusals, create_metrics
 
 Figures = dict[tuple[str, ...], float]
 
 
 def scraped(base: str) -> Figures:
-    """Every sample as (name, values of the labels by the labels' names…) → value."""
     answer = httpx2.get(f"{base}/metrics", trust_env=False)
     assert answer.status_code == 200
-    families = list(text_string_to_metric_families(answer.text))
+    return figures(answer.text)
+
+
+def figures(text: str) -> Figures:
+    """Every sample as (name, values of the labels by the labels' names…) → value."""
+    families = list(text_string_to_metric_families(text))
     assert all(family.documentation for family in families)
     assert all(family.name.startswith("daybook_") for family in families)
     return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
@@ -55,10 +64,12 @@ def test_after_a_real_run_two_web_processes_tell_the_same_and_right_figures(tmp_
         ("daybook_stage_outcomes_total", "put_off", "fetch"): 0, ("daybook_stage_crashes_total", "fetch"): 0,
         ("daybook_stage_duration_seconds_count", "fetch"): 3,
         ("daybook_stage_duration_seconds_bucket", "+Inf", "analyse"): 3,
-        ("daybook_model_calls_total",): 0, ("daybook_model_cost_usd_total",): 0,
+        ("daybook_model_calls_total",): 0, ("daybook_budget_spent_usd",): 0,
+        ("daybook_budget_degraded_total", "medium"): 0, ("daybook_budget_degraded_total", "low"): 0, ("daybook_budget_degraded_total", "rules"): 0,
         ("daybook_deliveries_refused_total", "401"): 4,
     }  # fmt: skip
     assert {key: one[key] for key in expected} == expected
+    assert ("daybook_budget_usd",) not in one
     assert one["daybook_report_last_day_timestamp_seconds", NAME] == 1771257600.0  # 2026-02-17 00:00 in Shanghai
     assert time.time() - one["daybook_report_written_timestamp_seconds", NAME] < 60
     assert one["daybook_sweep_seconds",] < 30
@@ -107,3 +118,43 @@ def test_each_stages_oldest_is_found_by_one_call_of_a_script(ledger: Ledger) -> 
     assert 99 < fetch.oldest_seconds < 110
     assert analyse.oldest_seconds == 0
     assert (meters.waiting, meters.queues) == (5, {"fetch": 5})
+
+
+def told(ledger: Ledger, **settings: Any) -> Figures:
+    app = Flask(__name__)
+    known = Settings(_env_file=None, **settings)
+    app.register_blueprint(create_metrics(ledger, known, Throttle(), Refusals(ledger, interval=1000)))
+    answer = app.test_client().get("/metrics")
+    assert answer.status_code == 200
+    return figures(answer.text)
+
+
+def test_what_the_model_cost_by_repository_and_tier_and_the_budget(ledger: Ledger) -> None:
+    usage = Usage(
+        input_tokens=700, cached_tokens=4000, cache_write_tokens=300, output_tokens=150, cost_usd=0.5, calls=2
+    )
+    ledger.spend(usage, REPOSITORY, Tier.HIGH)
+    ledger.spend(usage, 'an "odd" \\ name\n', Tier.LOW)
+    ledger.degraded("rules")
+    found = told(ledger, daybook_daily_budget_usd=2.5)
+    money = {key: value for key, value in found.items() if key[0].startswith(("daybook_model_", "daybook_budget_"))}
+    tokens, cost = "daybook_model_tokens_total", "daybook_model_cost_usd_total"
+    expected = {
+        ("daybook_model_calls_total",): 4.0, ("daybook_budget_usd",): 2.5, ("daybook_budget_spent_usd",): 1.0,
+        ("daybook_budget_degraded_total", "medium"): 0.0, ("daybook_budget_degraded_total", "low"): 0.0, ("daybook_budget_degraded_total", "rules"): 1.0,
+    }  # fmt: skip
+    for repository, tier in ((REPOSITORY, "high"), ('an "odd" \\ name\n', "low")):
+        expected |= {
+            (tokens, "input", repository, tier): 700.0, (tokens, "cached", repository, tier): 4000.0,
+            (tokens, "written", repository, tier): 300.0, (tokens, "output", repository, tier): 150.0,
+            (cost, repository, tier): 0.5,
+        }  # fmt: skip
+    assert money == expected
+
+
+def test_the_series_of_repositories_are_bounded(ledger: Ledger) -> None:
+    for number in range(210):
+        ledger.spend(Usage(cost_usd=1.0, calls=1), f"acme/tool-{number}", Tier.LOW)
+    cost = {key[1]: value for key, value in told(ledger).items() if key[0] == "daybook_model_cost_usd_total"}
+    assert len(cost) == 201
+    assert cost["other"] == 10.0

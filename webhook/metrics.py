@@ -25,7 +25,7 @@ from webhook.breaker import Breaker, RedisUnavailable
 from workers.celeryconfig import QUEUES
 
 if TYPE_CHECKING:
-    from core.ledger import Ledger, Meters, StageMeter
+    from core.ledger import Ledger, Meters, Spending, StageMeter
     from core.settings import Settings
     from report.throttle import Throttle
 
@@ -40,9 +40,7 @@ _TOTALS = {
     "leases_lost": ("leases_lost", "Leases that ran out without an outcome: their worker died or hung."),
     "repeats": ("analyses_repeated", "Analyses stored for a commit that had lost a lease before."),
     "model_calls": ("model_calls", "Calls of the model."),
-    "cost_usd": ("model_cost_usd", "Dollars spent on the model, by the price table."),
 }
-_TOKENS = {"input": "input_tokens", "cached": "cached_tokens", "output": "output_tokens"}
 
 
 class Refusals:
@@ -102,7 +100,7 @@ def create_metrics(ledger: Ledger, settings: Settings, throttle: Throttle, refus
             return Response(f"# Redis is unavailable: {error}\n", 503, content_type="text/plain; charset=utf-8")
         midnight = {name: _midnight(ledger, last.day) for name, last in meters.reports.items() if last.day}
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Families(meters, midnight))
+        registry.register(_Families(meters, midnight, settings.daybook_daily_budget_usd))
         response = Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -117,9 +115,10 @@ def _midnight(ledger: Ledger, day: date) -> float:
 class _Families(Collector):
     """The ledger's figures of one moment as metric families."""
 
-    def __init__(self, meters: Meters, midnight: Mapping[str, float]) -> None:
+    def __init__(self, meters: Meters, midnight: Mapping[str, float], budget: float | None) -> None:
         self._meters = meters
         self._midnight = midnight
+        self._budget = budget
 
     def describe(self) -> list[Metric]:
         """Nothing: what is there is known only at the scrape."""
@@ -128,6 +127,8 @@ class _Families(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family, in the order of the flow."""
         yield from _totals(self._meters)
+        yield from _spent(self._meters.spent)
+        yield from _budget(self._meters, self._budget)
         yield from _stages(self._meters.stages)
         yield from _now(self._meters)
         yield from _reports(self._meters, self._midnight)
@@ -137,16 +138,41 @@ class _Families(Collector):
 def _totals(meters: Meters) -> Iterator[Metric]:
     for key, (name, text) in _TOTALS.items():
         yield CounterMetricFamily(f"daybook_{name}", text, value=meters.total(key))
-    tokens = CounterMetricFamily("daybook_model_tokens", "Tokens of model calls, by kind.", labels=["kind"])
-    for kind, key in _TOKENS.items():
-        tokens.add_metric([kind], meters.total(key))
-    yield tokens
     refused = CounterMetricFamily(
         "daybook_deliveries_refused", "Webhook requests answered with an error, by HTTP status.", labels=["status"]
     )
     for status, count in sorted(meters.refused.items()):
         refused.add_metric([str(status)], count)
     yield refused
+
+
+def _spent(spent: Spending) -> Iterator[Metric]:
+    """At most 200 repositories by name; the ledger counts the rest as `other`."""
+    text = "Tokens of model calls: input (fresh), cached (read from the cache), written (to the cache), output."
+    tokens = CounterMetricFamily("daybook_model_tokens", text, labels=["repository", "tier", "kind"])
+    text = "Dollars spent on the model, by the price table."
+    cost = CounterMetricFamily("daybook_model_cost_usd", text, labels=["repository", "tier"])
+    for (repository, tier), usage in spent.items():
+        tokens.add_metric([repository, tier, "input"], usage.input_tokens)
+        tokens.add_metric([repository, tier, "cached"], usage.cached_tokens)
+        tokens.add_metric([repository, tier, "written"], usage.cache_write_tokens)
+        tokens.add_metric([repository, tier, "output"], usage.output_tokens)
+        cost.add_metric([repository, tier], usage.cost_usd)
+    yield from (tokens, cost)
+
+
+def _budget(meters: Meters, budget: float | None) -> Iterator[Metric]:
+    if budget is not None:
+        yield GaugeMetricFamily("daybook_budget_usd", "Dollars that the model may cost in a day.", value=budget)
+    yield GaugeMetricFamily(
+        "daybook_budget_spent_usd", "Dollars that the model cost since midnight in the report's time zone.",
+        value=meters.today.get("cost_usd", 0.0),
+    )  # fmt: skip
+    text = "Analyses made shallower by the budget: to medium depth, or to rules."
+    degraded = CounterMetricFamily("daybook_budget_degraded", text, labels=["to"])
+    for depth, count in meters.degraded.items():
+        degraded.add_metric([depth], count)
+    yield degraded
 
 
 def _stages(stages: Mapping[Stage, StageMeter]) -> Iterator[Metric]:

@@ -6,13 +6,17 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     diff:ID              string  zlib JSON Diff, secrets taken out          until analysed, at most 7 days
     work:ID              hash    stage, token, attempts, losses …           until finished
     due:STAGE            zset    ID → when the sweep must look at it        until finished
-    open                 zset    ID → when it was received                  until finished
+    open                 zset    ID → since when it is owed: received, or left to a batch until  until finished
     suspects             zset    ID → since when                            until finished
     alone                hash    holder → token and ID of its suspect       until it is done
     swept                string  when the last sweep was                    overwritten
     pause:SERVICE        hash    until, admitted, waiting, met              11 minutes after its end
     failed               zset    ID → when it was given up                  until retried or dropped
     landed:REPOSITORY    zset    sha → landing order (unix seconds)         as its records
+    shas:REPOSITORY      zset    sha, in order of the alphabet, to be found by its first digits  as its records
+    names:REPOSITORY     zset    "NAME:SECOND:SHA": what a finished commit is called and what it speaks of (its pull
+                                 request, title and series; see stories.py)  as its records
+    untold               set     ID finished since other days' pages were told of it  until they are
     pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000
     heads:REPOSITORY     hash    branch → JSON {sha, pushed_at}             for ever
     reconciled:REPOSITORY  hash  branch → sha up to which nothing is lacking  for ever
@@ -26,13 +30,29 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     dirty                zset    "REPOSITORY DAY" → last change             until its report is assembled
     report:REPOSITORY:DAY  string  zlib JSON of the report                  for ever
     reports:REPOSITORY   zset    DAY → its ordinal                          for ever
+    stamps:REPOSITORY    hash    DAY → "UNIX-TIME DIGEST" of its report     for ever
     lock:NAME            string  a lock's token                             seconds
     count:DAY            hash    counters of a report day                   400 days
     totals               hash    counters since the beginning               for ever
     meters               hash    "STAGE OUTCOME", "STAGE le BUCKET", "STAGE seconds", "STAGE crashed",
-                                 "refused STATUS" → n                       for ever; about 25 fields a stage
+                                 "refused STATUS", "degraded DEPTH" → n     for ever; about 25 fields a stage
     ended:SLOT           hash    analysed, failed within five minutes       two hours
+    spent:DAY            hash    "REPOSITORY TIER KIND" → dollars, calls, tokens  400 days
+    spent                hash    the same since the beginning               for ever
+    spenders             set     the 200 repositories that `spent` tells apart  for ever
+    reserved             zset    "DOLLARS HOLDER" → when it ends            15 minutes
+    calibration          hash    "MODEL estimated", "MODEL actual" → tokens  for ever
+    corrections:REPOSITORY  hash  sha → JSON Correction                     for ever
+    finished:ID          string  the token that finished it                 5 minutes
+    parked               zset    ID → when it began to wait for a batch     until it is sent, or asked for by itself
+    batches              zset    batch → when it was begun                  until it is over
+    batch:BATCH          hash    begun, id (the API's), asked, dollars, cancelled  until it is over
+    waits:BATCH          hash    custom id → ID that it has not answered    until it is over
+    answer:ID            string  zlib JSON of a batch's answer              2 days
     reported             hash    REPOSITORY → when a report was last written   for ever
+    publish              zset    "REPOSITORY DAY" → when it is to be published  until it is
+    published:REPOSITORY  hash   "DAY TARGET" → JSON Published              for ever
+    unpublished          hash    "REPOSITORY DAY TARGET" → JSON Unpublished  until it is published
     alive                zset    process → last seen                        a day
     alerts               hash    condition → JSON AlertState                until it cleared and was told
 """
@@ -40,33 +60,44 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
 from __future__ import annotations
 
 from core.ledger.alerts import AlertLedger, AlertState
+from core.ledger.batches import BatchLedger, GivenBack, OpenBatch, Standing
 from core.ledger.connection import LEASE_SECONDS, PATIENCE_SECONDS, day_bounds
-from core.ledger.days import DayLedger
+from core.ledger.corrections import CorrectionLedger
+from core.ledger.days import DayLedger, Stamp
 from core.ledger.failed import FailedLedger
 from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
+from core.ledger.money import FULL_DEPTH_SHARE, MoneyLedger, Spending
 from core.ledger.pauses import PauseLedger
+from core.ledger.publishing import Published, PublishLedger, Target, Unpublished
 from core.ledger.server import ServerFacts, ServerLedger
 from core.ledger.status import Status, StatusLedger
+from core.ledger.stories import AmbiguousSha, StoryLedger
 from core.ledger.upstream import SETTLE_SECONDS, Asked, ForcedPush, Outcome, UpstreamLedger
 from core.ledger.work import MOST_LOSSES, SUSPECT_PLACES, SUSPECT_QUEUE, Claim, Stage, Swept, WorkLedger
 
 __all__ = [
-    "BUCKETS", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS", "SUSPECT_PLACES",
-    "SUSPECT_QUEUE", "AlertState", "Asked", "Claim", "ForcedPush", "LastReport", "Ledger", "Meters", "Outcome",
-    "ServerFacts", "Stage", "StageMeter", "Status", "Swept", "day_bounds",
+    "BUCKETS", "FULL_DEPTH_SHARE", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS",
+    "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "ForcedPush", "GivenBack",
+    "LastReport", "Ledger", "Meters", "OpenBatch", "Outcome", "Published", "ServerFacts", "Spending", "Stage",
+    "StageMeter", "Stamp", "Standing", "Status", "Swept", "Target", "Unpublished", "day_bounds",
 ]  # fmt: skip
 
 
 class Ledger(
     WorkLedger,
     PauseLedger,
+    StoryLedger,
     DayLedger,
+    MoneyLedger,
+    CorrectionLedger,
     StatusLedger,
     MeterLedger,
     AlertLedger,
+    BatchLedger,
     FailedLedger,
     ServerLedger,
     UpstreamLedger,
+    PublishLedger,
 ):
     """The one store. The constructor does no I/O; every method is safe to call from any thread.
 

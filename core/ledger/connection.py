@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.models import CommitRecord
+from core.models import CommitRecord, Correction
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ LEASE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0  # how long a message may be missing before its commit is queued again
 SCRIPTS = (
     "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
+    "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer",
 )  # fmt: skip
 
 
@@ -62,6 +63,10 @@ class Connection:
         """The report day that a moment belongs to."""
         return moment.astimezone(self.zone).date()
 
+    def day_of_second(self, second: float) -> date:
+        """The report day that a unix time belongs to."""
+        return datetime.fromtimestamp(second, self.zone).date()
+
     def _today(self) -> str:
         return datetime.now(self.zone).date().isoformat()
 
@@ -87,10 +92,16 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def packed(record: CommitRecord) -> bytes:
-    """A record as it is stored: compressed JSON without what has its default."""
-    return zlib.compress(record.model_dump_json(exclude_defaults=True).encode(), 6)
+    """A record as it is stored: compressed JSON without what has its default, nor the correction, kept by itself."""
+    return zlib.compress(record.model_dump_json(exclude_defaults=True, exclude={"correction"}).encode(), 6)
 
 
-def unpacked(stored: bytes) -> CommitRecord:
-    """A stored record; fields that a newer version wrote are passed over, so that versions can run side by side."""
-    return CommitRecord.model_validate_json(zlib.decompress(stored), extra="ignore")
+def unpacked(stored: bytes, correction: bytes | None) -> CommitRecord:
+    """A stored record with its correction, if any.
+
+    Fields that a newer version wrote are passed over, so that versions can run side by side.
+    """
+    record = CommitRecord.model_validate_json(zlib.decompress(stored), extra="ignore")
+    if not correction:
+        return record
+    return record.model_copy(update={"correction": Correction.model_validate_json(correction)})

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import zlib
+from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 from core.ledger.connection import Connection, P, day_bounds, unpacked
 from core.models import CommitRecord
+
+
+class Stamp(NamedTuple):
+    """What tells the versions of a kept report apart: when it came to say what it says (unix time), and its digest."""
+
+    at: float
+    digest: str
 
 
 class DayLedger(Connection):
@@ -15,15 +25,22 @@ class DayLedger(Connection):
 
     def record(self, repository: str, sha: str) -> CommitRecord | None:
         """One commit's record, or None when it was never received."""
-        found = self.redis.get(f"{P}record:{repository}@{sha}")
-        return unpacked(found) if found else None
+        return next(iter(self._records(repository, [sha])), None)
 
     def records(self, repository: str, day: date) -> list[CommitRecord]:
         """The commits that landed on a day, oldest first."""
         start, end = day_bounds(day, self.zone)
         shas = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
-        found = self.redis.mget([f"{P}record:{repository}@{sha.decode()}" for sha in shas]) if shas else []
-        return [unpacked(item) for item in found if item]
+        return self._records(repository, [sha.decode() for sha in shas])
+
+    def _records(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
+        if not shas:
+            return []
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.mget([f"{P}record:{repository}@{sha}" for sha in shas])
+            pipe.hmget(f"{P}corrections:{repository}", shas)
+            stored, corrections = pipe.execute()
+        return [unpacked(item, said) for item, said in zip(stored, corrections, strict=True) if item]
 
     def repositories(self) -> list[str]:
         """Every repository a push was ever received from, by name."""
@@ -36,22 +53,49 @@ class DayLedger(Connection):
 
     def failed(self) -> list[CommitRecord]:
         """The commits that were given up on, oldest first."""
-        ids = self.redis.zrange(f"{P}failed", 0, -1)
-        found = self.redis.mget([f"{P}record:{commit_id.decode()}" for commit_id in ids]) if ids else []
-        return [unpacked(item) for item in found if item]
+        ids = [row.decode() for row in self.redis.zrange(f"{P}failed", 0, -1)]
+        if not ids:
+            return []
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.mget([f"{P}record:{commit_id}" for commit_id in ids])
+            for repository, _, sha in (commit_id.rpartition("@") for commit_id in ids):
+                pipe.hget(f"{P}corrections:{repository}", sha)
+            stored, *corrections = pipe.execute()
+        return [unpacked(item, said) for item, said in zip(stored, corrections, strict=True) if item]
 
     def save_report(self, repository: str, day: date, document: bytes) -> None:
         """Keep a day's report, as JSON bytes, for ever."""
+        stamp = self._stamp(repository, day, document)
         with self.redis.pipeline() as pipe:
             pipe.set(f"{P}report:{repository}:{day}", zlib.compress(document))
             pipe.zadd(f"{P}reports:{repository}", {day.isoformat(): day.toordinal()})
+            pipe.hset(f"{P}stamps:{repository}", day.isoformat(), f"{stamp.at!r} {stamp.digest}")
             pipe.hset(f"{P}reported", repository, repr(time.time()))
             pipe.execute()
 
+    def _stamp(self, repository: str, day: date, document: bytes) -> Stamp:
+        """A document's stamp: the kept one when it says what the kept one says."""
+        digest = hashlib.blake2b(document, digest_size=12).hexdigest()
+        before = _stamp_from(self.redis.hget(f"{P}stamps:{repository}", day.isoformat()))
+        return before if before and before.digest == digest else Stamp(time.time(), digest)
+
     def report(self, repository: str, day: date) -> bytes | None:
-        """A day's report as JSON bytes, or None when none was assembled."""
-        found = self.redis.get(f"{P}report:{repository}:{day}")
-        return zlib.decompress(found) if found else None
+        """A day's report as JSON bytes, None when none was assembled; empty when what is stored is damaged."""
+        return _document(self.redis.get(f"{P}report:{repository}:{day}"))
+
+    def reports(self, repository: str, days: Sequence[date]) -> list[bytes | None]:
+        """Several days' reports, in the order asked for, in one round trip; each as `report` gives it."""
+        if not days:
+            return []
+        return [_document(item) for item in self.redis.mget([f"{P}report:{repository}:{day}" for day in days])]
+
+    def report_stamps(self, repository: str) -> dict[date, Stamp | None]:
+        """The days that have a report, newest first, with their stamps (None: written before there were any)."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zrange(f"{P}reports:{repository}", 0, -1, desc=True)
+            pipe.hgetall(f"{P}stamps:{repository}")
+            days, stamps = pipe.execute()
+        return {date.fromisoformat(day.decode()): _stamp_from(stamps.get(day)) for day in days}
 
     def report_days(self, repository: str) -> list[date]:
         """The days that have a report, newest first."""
@@ -70,3 +114,17 @@ class DayLedger(Connection):
         key, member = f"{P}dirty", f"{repository} {day}"
         if (changed := self.redis.zscore(key, member)) is not None and changed <= seen:
             self.redis.zrem(key, member)
+
+
+def _document(stored: bytes | None) -> bytes | None:
+    try:
+        return zlib.decompress(stored) if stored is not None else None
+    except zlib.error:
+        return b""
+
+
+def _stamp_from(stored: bytes | None) -> Stamp | None:
+    if stored is None:
+        return None
+    at, _, digest = stored.decode().partition(" ")
+    return Stamp(float(at), digest)

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from core.ledger.connection import Connection, P
+from core.ledger.money import Spending, spending, token_ratios
 from core.ledger.work import Stage
 
 # Upper bounds in seconds of the histogram of stage durations; what is longer falls into a last one without a bound.
@@ -51,6 +52,7 @@ class Meters:
     """What `/metrics`, `daybook status` and the alerts are made from, at one moment; ages in seconds.
 
     `alive` is each process's age of its last sign of life, `sweep_seconds` that of the last sweep, None before one.
+    `reserved_usd` is set aside for calls under way, `degraded` counts analyses that the budget made shallower.
     """
 
     at: float
@@ -70,6 +72,11 @@ class Meters:
     sweep_seconds: float | None
     memory_used: int
     memory_limit: int
+    spent_today: Spending
+    spent: Spending
+    reserved_usd: float
+    token_ratios: Mapping[str, float]
+    degraded: Mapping[str, int]
 
     def total(self, name: str) -> float:
         """A counter since the beginning, such as `received`, `known`, `analysed`, `cost_usd`; 0 before the first."""
@@ -105,7 +112,7 @@ class MeterLedger(Connection):
     def meters(self, queues: Sequence[str] = ()) -> Meters:
         """Every figure, in one round trip."""
         row = self._run("meters", self._today(), len(queues), *queues, *Stage)
-        at, totals, today, meters, lengths, counts, stages, hour, reports, alive, swept, memory = row
+        at, totals, today, meters, lengths, counts, stages, hour, reports, alive, swept, memory, money = row
         counted = _numbers(meters)
         waiting, failed, suspects, oldest = counts
         return Meters(
@@ -126,6 +133,11 @@ class MeterLedger(Connection):
             sweep_seconds=max(0.0, float(at) - float(swept)) if swept else None,
             memory_used=int(memory[0]),
             memory_limit=int(memory[1]),
+            spent_today=spending(_numbers(money[0])),
+            spent=spending(_numbers(money[1])),
+            reserved_usd=float(money[2]),
+            token_ratios=token_ratios(_numbers(money[3])),
+            degraded={depth: int(counted.get(f"degraded {depth}", 0)) for depth in ("medium", "low", "rules")},
         )
 
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.ledger.connection import Connection, P, packed, unpacked
+from core.ledger.money import amounts
+from core.ledger.stories import names
 from core.models import CommitRecord, Diff, Push, Usage
 
 if TYPE_CHECKING:
@@ -94,9 +96,9 @@ class WorkLedger(Connection):
         row = self._run("claim", commit_id, stage, token, self.lease_seconds, SUSPECT_PLACES, holder, MOST_LOSSES)
         if row is None:
             return None
-        _, held, record, diff, attempts, lost = row
-        return Claim(record=unpacked(record), stage=Stage(held.decode()), token=token, attempts=attempts, lost=lost,
-                     diff=Diff.model_validate_json(zlib.decompress(diff)) if diff else None)  # fmt: skip
+        _, held, record, diff, attempts, lost, correction = row
+        return Claim(record=unpacked(record, correction), stage=Stage(held.decode()), token=token, attempts=attempts,
+                     lost=lost, diff=Diff.model_validate_json(zlib.decompress(diff)) if diff else None)  # fmt: skip
 
     def renew(self, held: Iterable[tuple[str, str]]) -> set[str]:
         """Extend leases, given as (id, token); returns the ids that are not held any more."""
@@ -109,17 +111,22 @@ class WorkLedger(Connection):
         return bool(self._run("advance", claim.id, claim.token, then, packed(record), squeezed, DIFF_SECONDS, then,
                               message, self.patience_seconds))  # fmt: skip
 
-    def finish(self, claim: Claim, record: CommitRecord) -> bool:
-        """Write a commit's last record: analysed, or given up when it has a failure. False when the lease was lost."""
+    def finish(self, claim: Claim, record: CommitRecord, *, spent: Usage | None = None) -> bool:
+        """Write a commit's last record: analysed, or given up when it has a failure; and count what it cost.
+
+        `spent` is what is to be counted where that is not the usage of the record's analysis: one that was kept.
+
+        False when the lease was lost: then the caller has `spend` to count the cost. Asking again after a lost answer
+        is safe: it says True once more, and nothing is counted twice.
+        """
         assert record.analysis
+        commit, usage = record.commit, spent or record.analysis.usage
         outcome = "failed" if record.failure else "analysed"
-        dirty = f"{record.commit.repository} {self.day_of(record.commit.landed_at)}"
-        counters = _counters(record.analysis.usage) | {
-            f"origin_{record.analysis.origin}": 1,
-            "repeats": int(claim.lost > 0),
-        }
-        pairs = [part for key, value in counters.items() if value for part in (key, value)]
-        return bool(self._run("finish", claim.id, claim.token, packed(record), outcome, dirty, self._today(), *pairs))
+        dirty = f"{commit.repository} {self.day_of(commit.landed_at)}"
+        counters = [f"origin_{record.analysis.origin}", 1, *(("repeats", 1) if claim.lost else ())]
+        return bool(self._run("finish", claim.id, claim.token, packed(record), outcome, dirty, self._today(),
+                              commit.repository, record.tier, *amounts(usage), "\n".join(names(record)),
+                              *counters))  # fmt: skip
 
     def retry(
         self, claim: Claim, wait: float, reason: str, *, back_to: Stage | None = None, counts: bool = True
@@ -141,29 +148,16 @@ class WorkLedger(Connection):
                      poison=tuple(claim for claim in claims if claim), wake=int(wake))  # fmt: skip
 
     def _given_up_on(self, commit_id: str, token: str) -> Claim | None:
-        record = self.redis.get(f"{P}record:{commit_id}")
-        stage, losses, lost = self.redis.hmget(f"{P}work:{commit_id}", "stage", "losses", "lost")
+        repository, _, sha = commit_id.rpartition("@")
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.get(f"{P}record:{commit_id}").hget(f"{P}corrections:{repository}", sha)
+            pipe.hmget(f"{P}work:{commit_id}", "stage", "losses", "lost")
+            record, correction, (stage, losses, lost) = pipe.execute()
         if not record or not stage:
             return None
-        return Claim(unpacked(record), Stage(stage.decode()), token, int(losses or 0), int(lost or 0))
-
-    def spend(self, usage: Usage) -> None:
-        """Count model calls that led to no stored analysis: they were paid for all the same."""
-        counters = {key: value for key, value in _counters(usage).items() if value}
-        with self.redis.pipeline() as pipe:
-            for key in (f"{P}count:{self._today()}", f"{P}totals"):
-                for counter, value in counters.items():
-                    pipe.hincrbyfloat(key, counter, value)
-            pipe.execute()
+        return Claim(unpacked(record, correction), Stage(stage.decode()), token, int(losses or 0), int(lost or 0))
 
     def enqueue(self, queue: str, messages: Sequence[bytes]) -> None:
         """Put encoded messages on a queue."""
         if messages:
             self.redis.lpush(queue, *messages)
-
-
-def _counters(usage: Usage) -> dict[str, float]:
-    return {
-        "cost_usd": usage.cost_usd, "model_calls": usage.calls, "input_tokens": usage.input_tokens,
-        "cached_tokens": usage.cached_tokens, "output_tokens": usage.output_tokens,
-    }  # fmt: skip

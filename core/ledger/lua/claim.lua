@@ -1,5 +1,5 @@
--- Takes a lease on a commit's stage. Returns {id, stage, record, diff, attempts, lost leases}, or nothing when there is
--- no work here: it is over, held by another, not due yet, or belongs to the other lane.
+-- Takes a lease on a commit's stage. Returns {id, stage, record, diff, attempts, lost leases, correction}, or nothing when
+-- there is no work here: it is over, held by another, not due yet, or belongs to the other lane.
 -- ARGV: id, stage, token, lease seconds, places, holder, most losses. With an empty id: the suspect that has waited longest, whatever
 -- its stage, while fewer than `places` are held. Each holder is a process that does nothing else meanwhile, so only the
 -- guilty one is there when a process dies.
@@ -30,4 +30,5 @@ if not work then return nil end
 redis.call('HSET', work_key(id), 'token', ARGV[3], 'queued', 0)
 redis.call('ZADD', due_key(work[1]), now + tonumber(ARGV[4]), id)
 local diff = redis.call('GET', P .. 'diff:' .. id)
-return {id, work[1], redis.call('GET', P .. 'record:' .. id), diff or '', tonumber(work[5]), tonumber(work[6] or 0)}
+return {id, work[1], redis.call('GET', P .. 'record:' .. id), diff or '', tonumber(work[5]), tonumber(work[6] or 0),
+  correction(id) or ''}

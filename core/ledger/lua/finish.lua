@@ -1,25 +1,33 @@
--- The work on a commit is over: its last record is written. Returns 1, or 0 when the lease was lost.
--- ARGV: id, token, record, outcome ('analysed' or 'failed'), dirty day, day of the counters,
---       then pairs of counter, increment.
+-- The work on a commit is over: its last record is written and what it cost is counted. Returns 1, also when this token
+-- did so before and its answer was lost, when nothing is counted twice; or 0 when the lease was lost.
+-- ARGV: id, token, record, outcome ('analysed' or 'failed'), dirty day, day of the counters, repository, tier,
+--       the six amounts of `spend`, its names for `names:REPOSITORY` by line, then pairs of counter, increment.
+local ANSWER_SECONDS = 300 -- longer than anybody asks again
 local id, counters = ARGV[1], P .. 'count:' .. ARGV[6]
-local stage = held(id, ARGV[2])
-if not stage then return 0 end
+local finished, stage = P .. 'finished:' .. id, held(id, ARGV[2])
+if not stage then return redis.call('GET', finished) == ARGV[2] and 1 or 0 end
+local failed, again = ARGV[4] == 'failed', redis.call('HEXISTS', work_key(id), 'again') == 1
 redis.call('SET', P .. 'record:' .. id, ARGV[3])
 redis.call('DEL', P .. 'diff:' .. id, work_key(id))
 redis.call('ZREM', due_key(stage), id)
 redis.call('ZREM', P .. 'open', id)
 redis.call('ZREM', P .. 'suspects', id)
 redis.call('ZADD', P .. 'dirty', now, ARGV[5])
-if ARGV[4] == 'failed' then redis.call('ZADD', P .. 'failed', now, id) end
-redis.call('HINCRBY', P .. 'totals', ARGV[4], 1)
-redis.call('HINCRBY', counters, ARGV[4], 1)
-for i = 7, #ARGV, 2 do
-  redis.call('HINCRBYFLOAT', counters, ARGV[i], ARGV[i + 1])
-  redis.call('HINCRBYFLOAT', P .. 'totals', ARGV[i], ARGV[i + 1])
+if failed then redis.call('ZADD', P .. 'failed', now, id) end
+local outcome = again and not failed and 'reanalysed' or ARGV[4] -- a commit counts as analysed once
+redis.call('HINCRBY', P .. 'totals', outcome, 1)
+redis.call('HINCRBY', counters, outcome, 1)
+spend(ARGV[6], ARGV[7], ARGV[8], 9)
+for name in string.gmatch(ARGV[15], '[^\n]+') do redis.call('ZADD', P .. 'names:' .. ARGV[7], 0, name) end
+redis.call('SADD', P .. 'untold', id)
+for i = 16, #ARGV, 2 do
+  redis.call('HINCRBY', counters, ARGV[i], ARGV[i + 1])
+  redis.call('HINCRBY', P .. 'totals', ARGV[i], ARGV[i + 1])
 end
-meter(stage, ARGV[4] == 'failed' and 'given_up' or 'done')
+meter(stage, failed and 'given_up' or 'done')
 local slot = P .. 'ended:' .. math.floor(now / 300) -- what the share of failures within the hour is made from
 redis.call('HINCRBY', slot, ARGV[4], 1)
 redis.call('EXPIRE', slot, 7200)
 redis.call('EXPIRE', counters, 400 * 86400)
+redis.call('SET', finished, ARGV[2], 'EX', ANSWER_SECONDS)
 return 1

@@ -2,7 +2,8 @@
 -- ARGV: day of the counters, number of queues, the queues, then the stages.
 -- Returns {now, totals, counters of the day, meters, queue lengths, {waiting, failed, suspects, oldest's age},
 --          per stage {waiting, oldest's age}, {analysed, failed} within the hour, per repository {name, day, written},
---          alive, when the sweep last ran, {memory used, memory limit}}.
+--          alive, when the sweep last ran, {memory used, memory limit}, {spent today, spent in all, dollars set aside,
+--          calibration}}.
 local LOOKED_AT = 1000 -- the oldest open commits, among which each stage's oldest is sought
 local SLOT_SECONDS = 300 -- of `ended:`
 
@@ -49,6 +50,11 @@ for _, name in ipairs(redis.call('HKEYS', P .. 'repositories')) do
   reports[#reports + 1] = {name, day or '', redis.call('HGET', P .. 'reported', name) or ''}
 end
 
+local reserved = 0
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'reserved', '(' .. tostring(now), '+inf')) do
+  reserved = reserved + tonumber(string.match(member, '^%S+'))
+end
+
 local memory = redis.pcall('INFO', 'memory') -- some hosts forbid it
 memory = type(memory) == 'string' and memory or ''
 return {
@@ -59,4 +65,6 @@ return {
   per_stage, {analysed, failed}, reports, redis.call('ZRANGE', P .. 'alive', 0, -1, 'WITHSCORES'),
   redis.call('GET', P .. 'swept') or '',
   {memory:match('used_memory:(%d+)') or '0', memory:match('maxmemory:(%d+)') or '0'},
+  {redis.call('HGETALL', P .. 'spent:' .. ARGV[1]), redis.call('HGETALL', P .. 'spent'), tostring(reserved),
+   redis.call('HGETALL', P .. 'calibration')},
 }

@@ -1,6 +1,8 @@
 -- Shared by every script: the names of keys, the clock, and who holds a commit.
--- A commit's work is the hash work:ID (stage, token, attempts, losses, lost, suspect, queued, not_before); its place
--- in due:STAGE is when the sweep must look at it: the end of its lease, of its retry's wait, or of patience with the queue.
+-- A commit's work is the hash work:ID (stage, token, attempts, losses, lost, suspect, queued, not_before, and `again`
+-- for one that was analysed before, `batch`, `sent` and `parked_at` for one that was left to a batch); its place in
+-- due:STAGE is when the sweep must look at it: the end of its lease, of its retry's wait, or of patience with the
+-- queue.
 local P = 'daybook:'
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
@@ -18,6 +20,38 @@ end
 -- One more of what became of the work of a stage: done, put_off, paused, given_up, lost.
 local function meter(stage, outcome) redis.call('HINCRBY', P .. 'meters', stage .. ' ' .. outcome, 1) end
 
+-- What a person corrected a commit to, as JSON; nothing when nobody did.
+local function correction(id)
+  local repository, sha = string.match(id, '^(.+)@(.+)$')
+  return redis.call('HGET', P .. 'corrections:' .. repository, sha)
+end
+
+-- Counts what model calls cost: to the day and to all time, in all and by repository and tier. ARGV[from] and what
+-- follows are the amounts, in this order. The first 200 repositories have figures of their own, the rest are `other`.
+local SPENDING = {'cost_usd', 'model_calls', 'input_tokens', 'cached_tokens', 'cache_write_tokens', 'output_tokens'}
+local MOST_SPENDERS = 200
+local function spend(day, repository, tier, from)
+  local spenders, named = P .. 'spenders', repository
+  if redis.call('SISMEMBER', spenders, repository) == 0 and redis.call('SCARD', spenders) >= MOST_SPENDERS then
+    named = 'other'
+  end
+  local any = false
+  for i, kind in ipairs(SPENDING) do
+    local amount = ARGV[from + i - 1]
+    if tonumber(amount) ~= 0 then
+      any = true
+      for _, key in ipairs({P .. 'count:' .. day, P .. 'totals'}) do redis.call('HINCRBYFLOAT', key, kind, amount) end
+      for _, key in ipairs({P .. 'spent:' .. day, P .. 'spent'}) do
+        redis.call('HINCRBYFLOAT', key, named .. ' ' .. tier .. ' ' .. kind, amount)
+      end
+    end
+  end
+  if not any then return end
+  if named == repository then redis.call('SADD', spenders, repository) end
+  redis.call('EXPIRE', P .. 'count:' .. day, 400 * 86400)
+  redis.call('EXPIRE', P .. 'spent:' .. day, 400 * 86400)
+end
+
 -- How many suspects are held now; forgets the holders of those that are done.
 local function held_alone()
   local count, rows = 0, redis.call('HGETALL', P .. 'alone')
@@ -30,6 +64,16 @@ local function held_alone()
     end
   end
   return count
+end
+
+-- Ends a commit's wait for a batch: it is due now, unless somebody holds it already. `batch` is what is noted of it.
+local function unpark(id, batch)
+  local work = redis.call('HMGET', work_key(id), 'token', 'stage')
+  redis.call('HSET', work_key(id), 'batch', batch)
+  if work[1] ~= '' then return end
+  redis.call('HSET', work_key(id), 'queued', 0, 'not_before', 0)
+  redis.call('ZADD', due_key(work[2]), now, id)
+  redis.call('ZADD', P .. 'open', now, id)
 end
 
 local function expect(key, kind)
