@@ -1,21 +1,23 @@
-"""`daybook triage`: what the rules make of a clone's commits, as JSON lines; no server, no key."""
+"""`daybook triage`: what the rules make of a clone's commits, or people's corrections, as JSON lines."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cli.labels import label_lines
 from cli.replay import repository_name
 from core.errors import DaybookError, Permanent, Transient
-from core.models import Commit
+from core.models import REPOSITORY_PATTERN, Commit
 from core.settings import RepositorySettings, load_settings
 from report.labels import labels
 from workers.facts import facts_from
 from workers.gitrepo import GitRepository
-from workers.rules import load_rules
+from workers.rules import rules_for
 from workers.triage import triage as judged
 
 if TYPE_CHECKING:
@@ -27,21 +29,38 @@ USUAL = 20
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("shas", nargs=-1, metavar="[SHA…]")
+@click.argument("words", nargs=-1, metavar="PATH [SHA…]")
 @click.option("--last", type=click.IntRange(1), help=f"The last N commits instead of named ones (default {USUAL}).")
-def triage(path: Path, shas: tuple[str, ...], last: int | None) -> None:
-    """Judge commits of a clone by the rules alone and print a JSON line for each, oldest first."""
-    if shas and last:
+@click.option("--labels", "as_labels", is_flag=True, help="Write the corrections kept here (of OWNER/REPO) as labels.")
+def triage(words: tuple[str, ...], last: int | None, *, as_labels: bool) -> None:
+    """Judge commits of a clone by the rules alone and print a JSON line for each, oldest first.
+
+    No server and no key is needed. With --labels [OWNER/REPO], print what `daybook retier` was told instead.
+    """
+    if as_labels:
+        if last or len(words) > 1 or not all(re.match(REPOSITORY_PATTERN, word) for word in words):
+            raise click.UsageError("--labels takes one OWNER/REPO, or nothing for all")
+        for line in label_lines(words[0] if words else None):
+            click.echo(line)
+        return
+    if not words:
+        raise click.UsageError("give the path of a clone")
+    if words[1:] and last:
         raise click.UsageError("give either SHAs or --last, not both")
+    _judge(Path(words[0]), words[1:], last or USUAL)
+
+
+def _judge(path: Path, shas: Sequence[str], last: int) -> None:
+    if not path.is_dir():
+        raise click.UsageError(f"there is no folder {path}")
     clone = GitRepository(path)
     name = repository_name(path)
     settings = load_settings()
     table = settings.repository(name) or RepositorySettings(name=name)
-    rules, words = load_rules(), labels("en")
-    for info in _chosen(clone, shas, last or USUAL):
+    rules, words = rules_for(table), labels("en")
+    for info in _chosen(clone, shas, last):
         commit = commit_from(info, name)
-        facts = facts_from(commit, clone.diff(info.sha), table.ignore_paths)
+        facts = facts_from(commit, clone.diff(info.sha), table.ignore_paths, table.watch.paths)
         result = judged(commit, facts, rules, table)
         reasons = [words.reason(reason) for reason in result.reasons]
         line = {"sha": info.sha, "tier": result.tier, "type": result.type, "score": result.score, "reasons": reasons}

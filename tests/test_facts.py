@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.models import FileChange, FileRole, PublicChange, RevertOf
-from tests.patches import PARENT, change, commit, diff, edited, payload
+from core.models import FileChange, FileRole, RevertOf
+from tests.patches import PARENT, change, commit, diff, edited
 from workers.facts import facts_from
 from workers.fileroles import area_of, role_of_path
 
@@ -73,184 +73,6 @@ def test_area_of_a_path(path: str, area: str) -> None:
     assert area_of(path) == area
 
 
-Expected = list[tuple[str, str, str, str | None, str | None]]
-
-CHANGES: dict[str, tuple[FileChange, Expected]] = {
-    "a flag removed": (
-        edited("app/cli.py", "parser.add_argument('--old', default=1)"),
-        [("flag", "removed", "--old", "1", None)],
-    ),
-    "a flag renamed": (
-        edited("app/cli.py", "p.add_argument('--vision-encoder')", "p.add_argument('--vision-encoders')"),
-        [("flag", "renamed", "--vision-encoders", "--vision-encoder", "--vision-encoders")],
-    ),
-    "a default of a click option over two lines": (
-        edited("app/cli.py", "@click.option('--port',\n  default=80)", "@click.option('--port',\n  default=8080)"),
-        [("flag", "default_changed", "--port", "80", "8080")],
-    ),
-    "an environment variable": (
-        edited("app/envs.py", "", "HOME = os.environ.get('DAY_HOME', '~')"),
-        [("environment", "added", "DAY_HOME", None, "'~'")],
-    ),
-    "a route": (
-        edited("app/routes.py", "@app.get('/v1/old')\n", "@app.get('/v2/entirely/new')\n"),
-        [("route", "removed", "/v1/old", None, None), ("route", "added", "/v2/entirely/new", None, None)],
-    ),
-    "a field of a configuration class": (
-        edited("app/engine.py", "    block_size: int = 64", "    block_size: int = 128", "class EngineConfig:"),
-        [("config", "default_changed", "EngineConfig.block_size", "64", "128")],
-    ),
-    "a required parameter": (
-        edited("app/api.py", "def run(a, b=1):", "def run(a, c, b=1):"),
-        [("parameter", "added", "run(c)", None, None)],
-    ),
-    "an optional parameter": (
-        edited("app/api.py", "def run(a):", "def run(a, b=1):"),
-        [("parameter", "added", "run(b)", None, "1")],
-    ),
-    "a parameter of a signature over many lines": (
-        edited(
-            "app/api.py", "def run(\n    a: int,\n    b: str = 'x',\n) -> None:", "def run(\n    a: int,\n) -> None:"
-        ),
-        [("parameter", "removed", "run(b)", "'x'", None)],
-    ),
-    "a method whose class stands in the hunk's header": (
-        edited("app/api.py", "    def stop(self):\n        pass", "", "class Engine:"),
-        [("function", "removed", "Engine.stop", None, None)],
-    ),
-    "private names are not public": (edited("app/api.py", "def _run(a):\nclass _Engine:"), []),
-    "a test's names are not public": (edited("tests/test_api.py", "def test_run(a):"), []),
-    "quotes are style": (
-        edited("app/cli.py", "p.add_argument('--x', default='a')", 'p.add_argument("--x", default="a")'),
-        [],
-    ),
-    "None for an empty list is no new default": (edited("app/api.py", "def run(a=[]):", "def run(a=None):"), []),
-    "a call's arguments below a header that names a function are not its parameters": (
-        edited("app/api.py", "    final=None,\n)", "    final=None,\n    more=1,\n)", "async def run(result,"),
-        [],
-    ),
-    "a function within a function is nobody's business": (
-        edited("app/api.py", "    def inner(a, b):\n        pass", "    def inner(a):\n        pass", "def run(a):"),
-        [],
-    ),
-    "overloads of one name cannot be told apart": (
-        edited("app/api.py", "def run(a): ...\ndef run(a, b): ...", "def run(a): ...\ndef run(a, c): ..."),
-        [],
-    ),
-    "a default that is looked up is not a new default": (
-        edited("app/cli.py", "p.add_argument('--port', default=80)", "p.add_argument('--port', default=None)"),
-        [("flag", "changed", "--port", "80", "None")],
-    ),
-    "a field's description is no default": (
-        edited(
-            "app/a.py",
-            "    x: int = Field(default=1, title='a')",
-            "    x: int = Field(default=1, title='b')",
-            "class AConfig:",
-        ),
-        [],
-    ),
-    "fields of other classes are not configuration": (
-        edited("app/engine.py", "    offsets: Tensor = None", "", "class ModelInputs:"),
-        [],
-    ),
-    "a line of a docstring is not a field": (
-        edited("app/a.py", '    """Settings.\n    block: the size\n    """', "", "class AConfig:"),
-        [],
-    ),
-    "the fields of a new class come with it": (
-        edited("app/a.py", "", "class NewConfig:\n    block: int = 1"),
-        [("class", "added", "NewConfig", None, None)],
-    ),
-    "another object's environ": (edited("app/a.py", "", "x = request.environ['REQUEST_METHOD']"), []),
-    "a variable that is set, not read": (edited("app/a.py", "", "os.environ['APP_HOME'] = '1'"), []),
-    "a variable that is read in another way": (
-        edited("app/a.py", "x = os.getenv('APP_HOME')", "x = read_setting('APP_HOME')"),
-        [],
-    ),
-    "the likest names are the pair that was renamed": (
-        edited("a.h", "class ViTItem {\nclass ViTInput {", "class QwenViTInput {\nclass QwenViTItem {"),
-        [
-            ("class", "renamed", "QwenViTInput", "ViTInput", "QwenViTInput"),
-            ("class", "renamed", "QwenViTItem", "ViTItem", "QwenViTItem"),
-        ],
-    ),
-    "an enumeration of a kernel's header": (
-        edited("src/kernels/a.h", "enum class ParallelMode : int", "enum class ParallelLevel : int"),
-        [("class", "renamed", "ParallelLevel", "ParallelMode", "ParallelLevel")],
-    ),
-    "a requirement": (
-        edited("requirements.txt", "torch<=2.10", "torch<=2.12"),
-        [("dependency", "changed", "torch", "<=2.10", "<=2.12")],
-    ),
-    "a Python version": (
-        edited("setup.py", "        'Programming Language :: Python :: 3.9',"),
-        [("dependency", "removed", "python 3.9", None, None)],
-    ),
-    "a base image": (
-        edited("Dockerfile", "FROM python:3.10-slim", "FROM python:3.12-slim"),
-        [("dependency", "changed", "python", "3.10-slim", "3.12-slim")],
-    ),
-    "an image of several stages": (
-        edited("Dockerfile", "FROM a/b:1 AS x\nFROM a/b:2 AS y", "FROM a/b:2 AS x\nFROM x AS z\nFROM a/b:3 AS y"),
-        [("dependency", "changed", "a/b", "1 / 2", "2 / 3")],
-    ),
-    "a Go flag": (
-        edited("cmd/main.go", 'flag.String("addr", ":80", "x")', 'flag.String("addr", ":8080", "x")'),
-        [("flag", "default_changed", "--addr", '":80"', '":8080"')],
-    ),
-    "an exported function of TypeScript": (
-        edited("lib/index.ts", "export async function load(a) {"),
-        [("function", "removed", "load", None, None)],
-    ),
-    "a public function of Rust": (
-        edited("src/lib.rs", "", "pub fn parse(s: &str) {"),
-        [("function", "added", "parse", None, None)],
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CHANGES)
-def test_public_changes(case: str) -> None:
-    file, expected = CHANGES[case]
-    found = facts_from(commit("x"), diff(file)).changes
-    shown = [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found]
-    assert shown == expected
-
-
-def test_code_that_moved_to_another_file_is_not_a_change() -> None:
-    moved = "def run(a):\n    return a"
-    assert facts_from(commit("x"), diff(edited("app/a.py", moved), edited("app/b.py", "", moved))).changes == ()
-
-
-def test_a_requirement_that_moved_to_another_file_is_not_a_change() -> None:
-    files = (
-        edited("requirements/a.txt", "torch>=2.0"),
-        edited("requirements/b.txt", "torch"),
-        edited("requirements/common.txt", "", "torch"),
-    )
-    assert facts_from(commit("x"), diff(*files)).changes == ()
-
-
-def test_a_real_diff_names_what_users_must_change() -> None:
-    found = facts_from(*payload("lmdeploy__flag_replaced.patch"))
-    assert found.changes[0] == PublicChange(
-        kind="flag",
-        action="removed",
-        name="--disable-vision-encoder",
-        before="False",
-        path="lmdeploy/cli/utils.py",
-    )
-    renamed = [(item.kind, item.before, item.name) for item in found.changes if item.action == "renamed"]
-    assert (
-        "config",
-        "PytorchEngineConfig.disable_vision_encoder",
-        "PytorchEngineConfig.language_model_only",
-    ) in renamed
-    assert found.areas[0] == "lmdeploy/cli"
-    assert (found.files, found.additions, found.deletions, found.pull_request) == (15, 81, 30, 4716)
-
-
 MARKED = {
     "cosmetic": edited("a.py", "x = foo( 1,2 )", "x = foo(1, 2)"),
     "logging": edited("a.py", "", "logger.info('got %s', x)"),
@@ -260,6 +82,10 @@ MARKED = {
     "synchronisation": edited("a.py", "stream.synchronize()", "event.record()"),
     "rejects": edited("a.py", "", "raise ValueError(x)"),
     "status_code": edited("a.py", "return reply(status_code=200)", "return reply(status_code=400)"),
+    "auth": edited("a.py", "", "if request.headers['Authorization'] != key:"),
+    "deserialisation": edited("a.py", "", "state = torch.load(path, weights_only=True)"),
+    "subprocess": edited("a.py", "", "subprocess.run(['git', 'log'])"),
+    "network": edited("a.py", "", "sock = socket.socket()"),
     "release_pipeline": edited(".github/workflows/release.yml", "  cuda: 12.4", "  cuda: 12.8"),
 }
 
@@ -298,7 +124,62 @@ def test_docstrings_and_comments_are_cosmetic_but_code_between_them_is_not() -> 
     assert facts_from(commit("x"), diff(code)).marks == ()
 
 
+def test_lines_that_moved_to_another_hunk_are_not_cosmetic() -> None:
+    patch = "@@ -1,2 +1,3 @@\n+set(X 1)\n if(A)\n@@ -9,3 +10,2 @@\n   b()\n-  set(X 1)\n endif()"
+    assert facts_from(commit("x"), diff(change("CMakeLists.txt", patch))).marks == ()
+
+
+DEPRECATED: dict[str, tuple[FileChange, tuple[str, ...]]] = {
+    "a warning in a method": (
+        edited("a.py", "", "    def old(self):\n        warnings.warn('gone soon', DeprecationWarning)", "class A:"),
+        ("A.old",),
+    ),
+    "a decorator": (edited("a.py", "", "@deprecated('use new')\ndef old():\n    pass"), ("old",)),
+    "an attribute of C++": (edited("a.h", "", "[[deprecated]] void old(int a);"), ("old",)),
+    "outside any definition": (edited("a.py", "", "warn('x', FutureWarning)"), ("a.py",)),
+    "a warning that is silenced": (edited("a.py", "", "warnings.filterwarnings('ignore', DeprecationWarning)"), ()),
+    "a warning that was there": (
+        edited("a.py", "    warn(DeprecationWarning)", "        warn(DeprecationWarning)"),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEPRECATED)
+def test_what_is_newly_deprecated(case: str) -> None:
+    file, expected = DEPRECATED[case]
+    assert facts_from(commit("x"), diff(file)).deprecations == expected
+
+
+def test_migrations_of_stored_data() -> None:
+    files = (
+        edited("app/migrations/0002_more.py", "", "x = 1"),
+        edited("app/migrations/__init__.py", "", "x = 1"),
+        edited("sql/schema.sql", "", "ALTER TABLE a ADD b int;"),
+        edited("sql/query.sql", "", "SELECT 1;"),
+    )
+    assert facts_from(commit("x"), diff(*files)).migrations == ("app/migrations/0002_more.py", "sql/schema.sql")
+
+
+def test_watched_files_are_named_first_also_by_the_name_they_had() -> None:
+    many = [edited(f"src/m{number:02}.py", "", "x = 1\n" * 9) for number in range(30)]
+    moved = FileChange(path="lib/new.py", previous_path="lib/old.py", status="renamed")
+    small = edited("deep/watched.py", "", "x = 1")
+    shown = diff(*many, moved, small)
+    plain, watching = facts_from(commit("x"), shown), facts_from(commit("x"), shown, (), ("deep/", "lib/old.py"))
+    assert "deep/watched.py" not in plain.paths
+    assert watching.paths[:3] == ("lib/old.py", "deep/watched.py", "src/m00.py")
+    assert len(watching.paths) == 20
+
+
 MESSAGES: dict[str, dict[str, Any]] = {
+    "Speed up x\n\nIt is 1.35x faster: 120 ms -> 80 ms, 3,400 tok/s instead of 12% less.": {
+        "benchmarks": ("1.35x faster", "120 ms -> 80 ms", "3,400 tok/s", "12% less")
+    },
+    "Support 2x2 kernels\n\nUp to 3 at once, see 1.2.3 to 1.2.4.": {"benchmarks": ()},
+    "Add x\n\nCo-authored-by: Mona Lisa <m@example.com>\nco-authored-by: dependabot[bot] <d@example.com>": {
+        "coauthors": ("Mona Lisa",)
+    },
     'Revert "[diffusion] unify rope (#18164)" (#18929)': {
         "pull_request": 18929,
         "reverts": RevertOf(pull_request=18164, title="[diffusion] unify rope (#18164)"),

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from core.errors import DaybookError
 from core.models import ChangeType, Commit, Diff, FileChange, Reason, Tier, Triage
-from core.settings import RepositorySettings, Watch
+from core.settings import RepositorySettings, Settings, Watch
 from report.labels import labels
 from tests.patches import PARENT, change, commit, diff, edited, payload
 from workers.facts import facts_from
-from workers.triage import load_rules, triage
+from workers.rules import load_rules, rules_for
+from workers.services import connect
+from workers.triage import triage
 
 RULES = load_rules()
 PLAIN = RepositorySettings(name="octocat/hello-world")
@@ -270,6 +272,64 @@ def test_every_code_of_the_rules_is_worded_in_both_languages() -> None:
     for language in ("zh", "en"):
         assert codes - set(labels(language).reasons) == set()
     assert set(labels("zh").reasons) == set(labels("en").reasons)
+
+
+def test_a_requirement_of_one_platform_concerns_that_platform() -> None:
+    floor = edited("requirements/runtime_rocm.txt", "torch>=2.1", "torch>=2.4")
+    assert judged(commit("Update"), diff(floor)).reasons[-1] == Reason(code="one_of_many", subject="rocm")
+
+
+@pytest.mark.parametrize("pattern", ["Engine", "stop", "Engine.stop"])
+def test_a_method_is_watched_by_any_part_of_its_name(pattern: str) -> None:
+    shown = diff(edited("app/a.py", "        return 1", "        return 2", "    def stop(self):"))
+    inside = diff(
+        edited(
+            "app/a.py",
+            "    def stop(self):\n        return 1",
+            "    def stop(self):\n        return 2",
+            "class Engine:",
+        )
+    )
+    watching = PLAIN.model_copy(update={"watch": Watch(symbols=(pattern,))})
+    assert judged(commit("Tidy"), inside, watching).reasons[0].code == "watched"
+    assert (judged(commit("Tidy"), shown, watching).reasons[0].code == "watched") == (pattern == "stop")
+
+
+def weighted(**triage_table: object) -> RepositorySettings:
+    return RepositorySettings.model_validate({"name": "octocat/hello-world", "triage": triage_table})
+
+
+def test_a_repository_sets_its_own_weights_over_the_shipped_ones() -> None:
+    table = weighted(thresholds={"high": 13}, marks={"crash": {"title": 4}}, narrow={"platforms": ["amiga"]})
+    own = rules_for(table)
+    assert (own.thresholds.medium, own.thresholds.high) == (RULES.thresholds.medium, 13)
+    assert (own.marks["crash"].title, own.marks["crash"].body) == (4, RULES.marks["crash"].body)
+    assert own.narrow.platforms == ("amiga",)
+    assert own.changes == RULES.changes
+    assert rules_for(table) is own
+    assert rules_for(PLAIN) == RULES
+    made, shown = payload("lmdeploy__flag_replaced.patch")
+    assert triage(made, facts_from(made, shown), own, table).tier is Tier.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"marks": {"crash": {"titel": 1}}}, "triage.marks.crash.titel: no such key"),
+        ({"marks": {"crsh": {"title": 1}}}, "triage.marks.crsh: no such key"),
+        ({"weights": 1}, "triage.weights: no such key"),
+        ({"thresholds": 3}, "triage.thresholds: a table is wanted"),
+        ({"thresholds": {"high": 1}}, "triage.thresholds: medium is above high"),
+        ({"marks": {"crash": {"title": float("nan")}}}, "triage.marks.crash.title: Input should be a finite number"),
+    ],
+)
+def test_a_repositorys_wrong_weight_is_named(table: dict[str, object], said: str) -> None:
+    with pytest.raises(DaybookError) as caught:
+        rules_for(weighted(**table))
+    assert str(caught.value).startswith(f"[[repository]] octocat/hello-world: {said}")
+    settings = Settings(_env_file=None).model_copy(update={"daybook_repositories": (weighted(**table),)})
+    with pytest.raises(DaybookError):
+        connect(settings, "redis://127.0.0.1:1")
 
 
 def test_wrong_weights_name_the_key(tmp_path: Path) -> None:

@@ -52,6 +52,22 @@ _SYNCHRONISATION = (
     "wait_stream(", "record_stream(", "record_event(", "EventRecord(", "StreamWaitEvent(", "cuda.Event(", "weakref.",
     "Barrier(", "__syncthreads(", "Semaphore(",
 )  # fmt: skip
+# What a change has to do with, where a mistake is costly; they weigh nothing by themselves, the model is told of them.
+_SUBJECTS = {
+    "auth": ("authenticat", "authoriz", "Authorization", "Bearer ", "api_key", "password", "login_required", "oauth"),
+    "deserialisation": (
+        "pickle.load", "yaml.load", "yaml.safe_load", "torch.load(", "marshal.load", "recv_pyobj", "msgpack.unpack",
+        "ParseFromString(", "ObjectInputStream", "deserializ",
+    ),
+    "subprocess": (
+        "subprocess.", "os.system(", "Popen(", "popen(", "exec.Command(", "child_process", "Command::new(",
+        "ProcessBuilder",
+    ),
+    "network": (
+        "socket.", "requests.get(", "requests.post(", "httpx.", "aiohttp.", "urllib.", "urlopen(", "http.Get(",
+        "http.Client", "zmq.", "grpc.", "net.Dial", "reqwest::", "axios", "fetch(\"http", "WebSocket(",
+    ),
+}  # fmt: skip
 _OPENINGS = {
     "branch": ("if ", "if(", "elif ", "else if ", "} else if ", "if constexpr"),
     "handler": ("except ", "except:", "catch ", "catch(", "} catch", "rescue "),
@@ -98,7 +114,8 @@ def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tupl
 
 
 _ORDER = (
-    "security", "unsafe_removed", "rejects", "status_code", "concurrency", "synchronisation", "branch", "handler",
+    "security", "unsafe_removed", "rejects", "status_code", "concurrency", "synchronisation",
+    "auth", "deserialisation", "subprocess", "network", "branch", "handler",
     "new_module", "removed_module", "release_pipeline",
     "removed_release", "cosmetic", "logging", "version_bump",
 )  # fmt: skip
@@ -123,8 +140,11 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     removed, added = list[str](), list[str]()
     python = change.path.endswith((".py", ".pyi"))
     for part in parts:
-        removed += _code_lines(part.removed, part.before, python=python)
-        added += _code_lines(part.added, part.after, python=python)
+        went = _code_lines(part.removed, part.before, python=python)
+        came = _code_lines(part.added, part.after, python=python)
+        tally.cosmetic &= _joined(went) == _joined(came)  # by hunk: what moved elsewhere may do something else there
+        removed += went
+        added += came
     tally.files += 1
     tally.lines += len(removed) + len(added)
     # What goes with a whole deleted file is not a call made safe or a status changed.
@@ -134,7 +154,7 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     tally.version_only = tally.version_only and all(_VERSION.match(line) for line in (*removed, *added))
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
     renamed = change.status == "renamed"
-    tally.cosmetic &= not (unseen or renamed) and _joined(removed) == _joined(added)
+    tally.cosmetic &= not (unseen or renamed)
 
 
 def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool) -> list[str]:
@@ -170,8 +190,9 @@ def _behaviour_marks(tally: _Tally) -> set[str]:
     removed, added = "\n".join(tally.removed), "\n".join(tally.added)
     if any(word in removed or word in added for word in _SYNCHRONISATION):
         marks.add("synchronisation")
+    came, went = [line.lstrip() for line in tally.added], [line.lstrip() for line in tally.removed]
     for mark, openings in _OPENINGS.items():
-        if _openings(openings, tally.added) > _openings(openings, tally.removed):
+        if _openings(openings, came) > _openings(openings, went):
             marks.add(mark)
     if _count(_REJECTIONS, added) > _count(_REJECTIONS, removed):
         marks.add("rejects")
@@ -179,7 +200,9 @@ def _behaviour_marks(tally: _Tally) -> set[str]:
         marks.add("status_code")
     if any(hint in removed or hint in added for hint in _CONCURRENCY):
         marks.add("concurrency")
-    return marks
+    return marks | {
+        mark for mark, words in _SUBJECTS.items() if any(word in removed or word in added for word in words)
+    }
 
 
 def _nature(tally: _Tally) -> set[str]:
@@ -194,7 +217,7 @@ def _unsafe(lines: list[str]) -> int:
 
 
 def _openings(openings: tuple[str, ...], lines: list[str]) -> int:
-    return sum(line.lstrip().startswith(openings) for line in lines)
+    return sum([line.startswith(openings) for line in lines])
 
 
 def _another_status(tally: _Tally) -> bool:

@@ -5,7 +5,6 @@ Every extractor reads at most a bounded part of a line and of a patch, so a host
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -14,8 +13,10 @@ from core.models import Commit, Diff, Facts, FileChange, FileRole
 from workers.code_marks import code_marks
 from workers.fileroles import area_of, role_of
 from workers.hunks import Hunk, hunks
+from workers.lifecycle import deprecations, migrations
 from workers.message import Message, is_bot, read_message
 from workers.public_changes import public_changes
+from workers.symbols import touched
 
 PATHS_LIMIT = 20
 AREAS_LIMIT = 8
@@ -27,29 +28,23 @@ READ_LIMIT = 6_000_000
 UNCOUNTED_ROLES = frozenset(
     {FileRole.TEST, FileRole.DOCS, FileRole.EXAMPLE, FileRole.CI, FileRole.GENERATED, FileRole.VENDORED, FileRole.LOCK}
 )
-_SYMBOL = re.compile(
-    r"^\s{0,24}(?:export |pub |public |static |async |inline |virtual |__global__ ){0,3}"
-    r"(?:def|enum class|enum struct|class|func|fn|function|struct|interface|trait|enum|impl|module)\s"
-    r"(?:\(\w{0,30} ?\*?\w{1,60}\) )?"
-    r"([A-Za-z_]\w{1,80})"
-)
-_C_FUNCTION = re.compile(r"^[A-Za-z_][\w:<>,*& ]{0,120}?\b([A-Za-z_]\w{1,80})\([^;]{0,200}$")
-_NOT_SYMBOLS = frozenset({"if", "for", "while", "switch", "return", "self", "typename", "else", "class", "struct"})
-
 _Parts = list[tuple[FileChange, FileRole, list[Hunk]]]
 
 
-def facts_from(commit: Commit, diff: Diff | None, ignore_paths: tuple[str, ...] = ()) -> Facts:
+def facts_from(
+    commit: Commit, diff: Diff | None, ignore_paths: tuple[str, ...] = (), watch_paths: tuple[str, ...] = ()
+) -> Facts:
     """What a commit's diff and message show, without any judgement.
 
     With `diff` None the message alone speaks and the facts are marked incomplete. Files whose path matches one of
-    `ignore_paths` (shell patterns) are counted but not read. Never raises on any content.
+    `ignore_paths` (shell patterns) are counted but not read; those that match one of `watch_paths` are named first,
+    so that none is missed among many. Never raises on any content.
     """
     message = read_message(commit.message)
     if diff is None:
         return _facts(commit, message, Diff(sha=commit.sha, parents=(), files=(), additions=0, deletions=0), [], ())
-    parts = _read([change for change in diff.files if not is_ignored(change.path, ignore_paths)])
-    return _facts(commit, message, diff, parts, code_marks(parts))
+    parts = _read([change for change in diff.files if not matches(change.path, ignore_paths)])
+    return _facts(commit, message, diff, parts, watch_paths)
 
 
 def _read(changes: list[FileChange]) -> _Parts:
@@ -64,12 +59,12 @@ def _read(changes: list[FileChange]) -> _Parts:
     return parts
 
 
-def is_ignored(path: str, patterns: tuple[str, ...]) -> bool:
+def matches(path: str, patterns: tuple[str, ...]) -> bool:
     """Whether a path matches one of the patterns; a folder's name stands for all below it."""
     return any(fnmatchcase(path, pattern) or fnmatchcase(path, pattern.rstrip("/") + "/*") for pattern in patterns)
 
 
-def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, marks: tuple[str, ...]) -> Facts:
+def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_paths: tuple[str, ...]) -> Facts:
     unread = not diff.parents and not diff.files
     return Facts(
         files=len(diff.files),
@@ -78,10 +73,10 @@ def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, marks: t
         code_lines=sum(change.additions + change.deletions for change, role, _ in parts if role not in UNCOUNTED_ROLES),
         roles=dict(Counter(role for _, role, _ in parts)),
         areas=_areas(parts),
-        paths=_paths(parts),
+        paths=_paths(parts, watch_paths),
         symbols=_first(_symbols(parts), SYMBOLS_LIMIT),
         changes=public_changes(parts),
-        marks=tuple(dict.fromkeys((*message.title_marks, *marks, *message.body_marks))),
+        marks=tuple(dict.fromkeys((*message.title_marks, *code_marks(parts), *message.body_marks))),
         prefixes=message.prefixes,
         pull_request=message.pull_request,
         issues=message.issues,
@@ -91,6 +86,10 @@ def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, marks: t
         bot=is_bot(commit.login, commit.author),
         merge=len(diff.parents) > 1 or (unread and message.merge),
         parents=diff.parents,
+        benchmarks=message.benchmarks,
+        deprecations=deprecations(parts),
+        migrations=migrations(parts),
+        coauthors=message.coauthors,
         incomplete=diff.truncated or unread or any(change.missing == "too_large" for change in diff.files),
     )
 
@@ -111,10 +110,15 @@ def _areas(parts: _Parts) -> tuple[str, ...]:
     return tuple(sorted(weights, key=lambda area: (-weights[area], area))[:AREAS_LIMIT])
 
 
-def _paths(parts: _Parts) -> tuple[str, ...]:
-    """What is not the product comes last, or a large test would hide the file it tests."""
+def _paths(parts: _Parts, watch_paths: tuple[str, ...]) -> tuple[str, ...]:
+    """What is watched comes first, also by the name it had; what is not the product comes last.
+
+    A large test would hide the file it tests otherwise.
+    """
     ordered = sorted(parts, key=lambda part: (part[1] in UNCOUNTED_ROLES, -_size(part[0]), part[0].path))
-    return tuple(change.path for change, _, _ in ordered[:PATHS_LIMIT])
+    named = (name for change, _, _ in parts for name in (change.path, change.previous_path) if name)
+    watched = [name for name in named if matches(name, watch_paths)]
+    return tuple(dict.fromkeys((*watched, *(change.path for change, _, _ in ordered))))[:PATHS_LIMIT]
 
 
 def _first(names: Iterator[str], limit: int) -> tuple[str, ...]:
@@ -129,13 +133,6 @@ def _first(names: Iterator[str], limit: int) -> tuple[str, ...]:
 
 
 def _symbols(parts: _Parts) -> Iterator[str]:
-    for _, role, found in parts:
-        if role in UNCOUNTED_ROLES:
-            continue
-        for hunk in found:
-            for line in (*hunk.added, *hunk.removed):
-                if (match := _SYMBOL.match(line)) and match.group(1) not in _NOT_SYMBOLS:
-                    yield match.group(1)
-            match = _SYMBOL.match(hunk.context) or _C_FUNCTION.match(hunk.context)
-            if match and match.group(1) not in _NOT_SYMBOLS:
-                yield match.group(1)
+    for change, role, found in parts:
+        if role not in UNCOUNTED_ROLES:
+            yield from touched(change.path, found)

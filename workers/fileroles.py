@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from core.models import FileChange, FileRole
+from core.places import is_interface
 
 # Longest path that is looked at; a longer one is still counted, by its first characters.
 PATH_LIMIT = 512
@@ -32,7 +33,6 @@ _TOOL_ROOTS = _words("""scripts script hack devtools dev maint maintenance suppo
 _VENDORED_DIRS = _words(
     """vendor vendored _vendor third_party third-party thirdparty 3rdparty external node_modules deps"""
 )
-_INTERFACE_DIRS = _words("""cli api apis include entrypoints endpoints routes public commands cmd""")
 _GENERATED_DIRS = _words("""generated __generated__ _generated dist snapshots __snapshots__""")
 
 _LOCK_NAMES = _words(
@@ -56,10 +56,6 @@ _CI_NAMES = _words(
 _DOC_NAMES = _words(
     """license licence notice authors contributors copying readme changes changelog news history contributing
     security code_of_conduct citation"""
-)
-_INTERFACE_STEMS = _words(
-    """api cli protocol serving server config configs settings options messages arguments args server_args routes
-    urls envs constants public types schema schemas app main client endpoints entrypoint flags __main__"""
 )
 _DOC_SUFFIXES = _words(""".md .rst .adoc .mdx .po .pot .bib .cff""")
 _BINARY_SUFFIXES = _words(
@@ -150,7 +146,7 @@ def _role_by_suffix(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     if suffix in _KERNEL_SUFFIXES or (folders & {"kernel", "kernels"} and suffix in _SOURCE_SUFFIXES):
         return FileRole.KERNEL
     if suffix in _SOURCE_SUFFIXES:
-        public = pure.stem in _INTERFACE_STEMS or folders & _INTERFACE_DIRS
+        public = is_interface(str(pure))
         return FileRole.INTERFACE if public and suffix not in {".html", ".css", ".scss"} else FileRole.SOURCE
     if suffix in _CONFIG_SUFFIXES:
         return FileRole.CONFIG

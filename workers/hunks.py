@@ -15,13 +15,18 @@ _HEADER = re.compile(r"^@@ -\d{1,9}(?:,\d{1,9})? \+\d{1,9}(?:,\d{1,9})? @@ ?(.{0
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """One `@@` block: the header's context, the lines of both sides, and the lines that changed."""
+    """One `@@` block: the header's context, the lines of both sides, and the lines that changed.
+
+    `removed_at` and `added_at` are the places of `removed` within `before`, and of `added` within `after`.
+    """
 
     context: str
     before: tuple[str, ...]
     after: tuple[str, ...]
     removed: tuple[str, ...]
     added: tuple[str, ...]
+    removed_at: tuple[int, ...]
+    added_at: tuple[int, ...]
 
 
 def hunks(patch: str) -> Iterator[Hunk]:
@@ -41,7 +46,8 @@ def hunks(patch: str) -> Iterator[Hunk]:
 
 def docstring_lines(side: tuple[str, ...]) -> set[str]:
     """Lines between triple quotes; a hunk whose first triple quote stands alone began inside a docstring."""
-    if not any('"""' in line or "'''" in line for line in side):
+    text = "\n".join(side)
+    if '"""' not in text and "'''" not in text:
         return set()
     first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
     inside, found = first in {'"""', "'''"}, set[str]()
@@ -54,16 +60,19 @@ def docstring_lines(side: tuple[str, ...]) -> set[str]:
 
 
 def _hunk(context: str, lines: list[str]) -> Hunk:
-    before, after, removed, added = list[str](), list[str](), list[str](), list[str]()
+    before, after = list[str](), list[str]()
+    removed_at, added_at = list[int](), list[int]()
     for line in lines:
-        sign, text = line[:1], line[1:]
-        if sign == "+":
+        sign = line[:1]
+        if sign == " ":
+            text = line[1:]
+            before.append(text)
             after.append(text)
-            added.append(text)
+        elif sign == "+":
+            added_at.append(len(after))
+            after.append(line[1:])
         elif sign == "-":
-            before.append(text)
-            removed.append(text)
-        elif sign == " ":
-            before.append(text)
-            after.append(text)
-    return Hunk(context, tuple(before), tuple(after), tuple(removed), tuple(added))
+            removed_at.append(len(before))
+            before.append(line[1:])
+    removed, added = [before[place] for place in removed_at], [after[place] for place in added_at]
+    return Hunk(context, tuple(before), tuple(after), tuple(removed), tuple(added), tuple(removed_at), tuple(added_at))

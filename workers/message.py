@@ -26,6 +26,22 @@ _REVERTED_SHA = re.compile(r"\b(?:reverts?|back(?:s|ed)? out|undo(?:es)?) commit
 _BREAKING = re.compile(r"\bBREAKING[ -]?(?:CHANGES?|API)?\b|^breaking changes?:", re.MULTILINE)
 _TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|pull-request|acked-by|tested-by|cc)\b",
                       re.IGNORECASE)  # fmt: skip
+_COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IGNORECASE | re.MULTILINE)
+_FIGURE = r"\d{1,7}(?:[.,]\d{1,3}){0,2}"
+_RATE = r"(?:tok(?:en)?s?/s(?:ec)?|req(?:uest)?s?/s(?:ec)?|it/s|ops/s|[GM]i?B/s|T?FLOP/?S|qps|rps)"
+_UNIT = rf"(?:{_RATE}|ns|[uµm]s|s|sec(?:onds)?|[GMK]i?B|%)"
+_EFFECT = (
+    r"(?:faster|slower|quicker|speed|improve|higher|lower|less|more|fewer|smaller|reduc|throughput|latency|better)"
+)
+# `1.3x faster`, `speedup of 2x`, `12% less`, `120 ms -> 80 ms`, `3,400 tok/s`.
+_BENCHMARK = re.compile(
+    rf"(?<![\w.]){_FIGURE} ?(?:[x×]|%) (?:\w{{1,12}} )?{_EFFECT}\w{{0,8}}"
+    rf"|speed-?ups?:? (?:\w{{1,8}} ){{0,2}}~?{_FIGURE} ?[x×%]"
+    rf"|(?<![\w.]){_FIGURE} ?{_UNIT}? ?(?:->|→|to) ?{_FIGURE} ?{_UNIT}(?!\w)"
+    rf"|(?<![\w.]){_FIGURE} ?{_RATE}(?!\w)",
+    re.IGNORECASE,
+)
+_BENCHMARKS_LIMIT = 8
 _BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-actions|mergify)\b", re.IGNORECASE)
 
 _MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
@@ -43,7 +59,8 @@ class Message:
     """What a message says; `core` is the title without prefixes and pull request number.
 
     `lead` is the body as far as it speaks of the commit as a whole; the bullets that a squash leaves behind tell of
-    steps, some of them taken back by later ones. `stated`: the marks that title or lead state in so many words;
+    steps, some of them taken back by later ones. `benchmarks` are measurements, `coauthors` names.
+    `stated`: the marks that title or lead state in so many words;
     `danger`: they name an attack; `clearer`: the title says that a message or error is made clearer.
     """
 
@@ -64,6 +81,8 @@ class Message:
     stated: tuple[str, ...]
     danger: bool
     clearer: bool
+    benchmarks: tuple[str, ...]
+    coauthors: tuple[str, ...]
 
     @property
     def merge(self) -> bool:
@@ -100,6 +119,8 @@ def read_message(message: str) -> Message:
         stated=(*_stated_in(f"{core}\n{lead}"), *mended),
         danger=danger_rank(f"{core}\n{lead}") is not None,
         clearer=bool(_CLEARER.search(core)),
+        benchmarks=_benchmarks(f"{core}\n{body}"),
+        coauthors=_coauthors(body),
     )
 
 
@@ -186,6 +207,18 @@ def _series(title: str) -> tuple[int, int] | None:
         return None
     part, total = int(found.group(1)), 0 if found.group(2) in "nN" else int(found.group(2))
     return (part, total) if part and (not total or part <= total) else None
+
+
+def _coauthors(body: str) -> tuple[str, ...]:
+    """The people named in trailers, without their addresses."""
+    names = (one_line(name, 80) for name in _COAUTHOR.findall(body))
+    return tuple(dict.fromkeys(name for name in names if not is_bot(name)))[:10]
+
+
+def _benchmarks(text: str) -> tuple[str, ...]:
+    """Measurements as the message quotes them, tables and code fences included."""
+    found = (one_line(match.group(), 60) for match in _BENCHMARK.finditer(text))
+    return tuple(dict.fromkeys(found))[:_BENCHMARKS_LIMIT]
 
 
 def _prose(body: str) -> str:

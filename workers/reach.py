@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from core.models import Facts
+from core.models import Facts, FileRole
 from workers.facts import UNCOUNTED_ROLES
 from workers.fileroles import role_of_path
 from workers.message import Message
@@ -36,7 +36,16 @@ _SHARED_STEMS = frozenset(
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
 # `conv2d`, `allgather2d`: a shape, not a variant.
 _DIMENSION = re.compile(r"\d[dD]$")
+_DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
+
+
+def only_role(facts: Facts) -> str:
+    """The reason's code for a commit of files that never reach a user: which role they all have, if it is one."""
+    for role in (FileRole.TEST, FileRole.CI, FileRole.DOCS, FileRole.EXAMPLE, FileRole.VENDORED):
+        if all(found in {role, FileRole.DOCS, FileRole.BINARY} for found in facts.roles) and role in facts.roles:
+            return f"only_{role.value}"
+    return "only_supporting"
 
 
 def narrowing(facts: Facts, message: Message, narrow: Narrow) -> Iterator[tuple[float, str, str]]:
@@ -80,6 +89,8 @@ def _sibling(path: str, narrow: Narrow) -> str | None:
     pure = PurePosixPath(path.lower())
     if pure.stem in _SHARED_STEMS:
         return None
+    if role_of_path(path) in _DELIVERY:  # requirements/runtime_ascend.txt, Dockerfile.rocm
+        return next((word for word in re.split(r"[^a-z0-9]+", pure.name) if word in narrow.platforms), None)
     for folder in narrow.folders:
         marker = f"/{folder}/"
         _, hit, after = f"/{pure}".partition(marker)

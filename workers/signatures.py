@@ -24,6 +24,7 @@ _MODEL_PLACE = re.compile(
     r"(?:^|/)(?:serve|serving|server|api|apis|protocols?|schemas?|openai|rest|http)[^/]{0,40}(?:/|$)"
 )
 _METHOD_INDENTS = frozenset({" " * 4, " " * 2, "\t"})
+_PUNCTUATION = re.compile(r"[\"'()\[\]{},\n]")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -52,6 +53,9 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
     """
     models = bool(_MODEL_PLACE.search(path))
     scope = _scope_from(context, models=models)
+    text = "\n".join(lines)
+    if not scope.configures and "def " not in text and "class " not in text:
+        return
     prose = docstring_lines(lines)
     for index, line in enumerate(lines):
         if "class " in line and (found := _CLASS.match(line)) and line not in prose:
@@ -126,8 +130,8 @@ def _inside(lines: Sequence[str], index: int) -> str | None:
     """The text between a signature's parentheses, or None when it does not close in view."""
     text = "\n".join(lines[index : index + _SIGNATURE_LINES])[:_SIGNATURE_CHARS]
     start, depth, quote = text.find("("), 0, ""
-    for position in range(start, len(text)):
-        char = text[position]
+    for found in _PUNCTUATION.finditer(text, max(start, 0)):
+        position, char = found.start(), found.group()
         if quote:
             quote = "" if char in (quote, "\n") else quote
         elif char in "'\"":
@@ -158,7 +162,8 @@ def _default(parameter: str) -> str | None:
 def split_arguments(inside: str) -> list[str]:
     """Split at the commas that stand outside brackets and quotes."""
     parts, depth, quote, start = list[str](), 0, "", 0
-    for position, char in enumerate(inside):
+    for found in _PUNCTUATION.finditer(inside):
+        position, char = found.start(), found.group()
         if quote:
             quote = "" if char in (quote, "\n") else quote
         elif char in "'\"":

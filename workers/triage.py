@@ -14,10 +14,10 @@ from typing import NamedTuple
 from core.models import Commit, Facts, FileRole, PublicChange, Reason, Tier, Triage
 from core.settings import RepositorySettings
 from workers.change_type import change_type
-from workers.facts import UNCOUNTED_ROLES, is_ignored
+from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
 from workers.message import Message, one_line, read_message
-from workers.reach import narrowing
+from workers.reach import narrowing, only_role
 from workers.rules import ChangeWeight, TriageRules, load_rules
 from workers.vocabulary import STATED
 
@@ -92,8 +92,8 @@ def _without_ignored(facts: Facts, patterns: tuple[str, ...]) -> Facts:
         return facts
     return facts.model_copy(
         update={
-            "changes": tuple(change for change in facts.changes if not is_ignored(change.path, patterns)),
-            "paths": tuple(path for path in facts.paths if not is_ignored(path, patterns)),
+            "changes": tuple(change for change in facts.changes if not matches(change.path, patterns)),
+            "paths": tuple(path for path in facts.paths if not matches(path, patterns)),
         }
     )
 
@@ -135,14 +135,16 @@ def _security_fact(facts: Facts, message: Message) -> bool:
 def _watched(facts: Facts, repository: RepositorySettings) -> Reason | None:
     watch = repository.watch
     for path in facts.paths:
-        if is_ignored(path, watch.paths):
+        if matches(path, watch.paths):
             return Reason(code="watched", subject=_subject(path))
+    if not (watch.symbols or watch.flags):
+        return None
     names = {
         *facts.symbols,
         *(change.name for change in facts.changes),
         *(change.before or "" for change in facts.changes),
     }
-    bare = names | {name.rpartition(".")[2] for name in names} | {name.partition("(")[0] for name in names}
+    bare = names | {part for name in names for part in re.split(r"[.():]+", name)}
     for pattern in (*watch.symbols, *watch.flags):
         if hit := next((name for name in sorted(bare) if name and fnmatchcase(name, pattern)), None):
             return Reason(code="watched", subject=_subject(hit))
@@ -199,15 +201,7 @@ def _base(facts: Facts, rules: TriageRules) -> Part:
         return Part(rules.base.product, reason)
     if any(role in _DELIVERY for role in facts.roles):
         return Part(rules.base.delivery, Reason(code="base_delivery"))
-    return Part(rules.base.other, Reason(code=_only_role(facts)))
-
-
-def _only_role(facts: Facts) -> str:
-    """Which of the roles that never reach a user this commit is made of."""
-    for role in (FileRole.TEST, FileRole.CI, FileRole.DOCS, FileRole.EXAMPLE, FileRole.VENDORED):
-        if all(found in {role, FileRole.DOCS, FileRole.BINARY} for found in facts.roles) and role in facts.roles:
-            return f"only_{role.value}"
-    return "only_supporting"
+    return Part(rules.base.other, Reason(code=only_role(facts)))
 
 
 def _mark_parts(facts: Facts, message: Message, rules: TriageRules, *, product: bool) -> Iterator[Part]:
@@ -321,7 +315,7 @@ def _is_new(facts: Facts, message: Message) -> bool:
 def _is_tidy(facts: Facts, message: Message, rules: TriageRules) -> bool:
     public = any(change.action != "added" for change in facts.changes)
     plain = not public and not set(message.title_marks) - {"performance"}
-    plain = plain and "synchronisation" not in facts.marks
+    plain = plain and "synchronisation" not in facts.marks and not message.benchmarks  # measured: no clean-up
     return plain and facts.code_lines < rules.size.tidy_below and any(role in _PRODUCT for role in facts.roles)
 
 

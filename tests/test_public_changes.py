@@ -1,0 +1,258 @@
+"""Public changes: what users can name and how it changed, from both sides of the hunks; style and moves are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.models import FileChange, PublicChange
+from tests.patches import commit, diff, edited, payload
+from workers.facts import facts_from
+
+Expected = list[tuple[str, str, str, str | None, str | None]]
+
+CHANGES: dict[str, tuple[FileChange, Expected]] = {
+    "a flag removed": (
+        edited("app/cli.py", "parser.add_argument('--old', default=1)"),
+        [("flag", "removed", "--old", "1", None)],
+    ),
+    "a flag renamed": (
+        edited("app/cli.py", "p.add_argument('--vision-encoder')", "p.add_argument('--vision-encoders')"),
+        [("flag", "renamed", "--vision-encoders", "--vision-encoder", "--vision-encoders")],
+    ),
+    "a default of a click option over two lines": (
+        edited("app/cli.py", "@click.option('--port',\n  default=80)", "@click.option('--port',\n  default=8080)"),
+        [("flag", "default_changed", "--port", "80", "8080")],
+    ),
+    "an environment variable": (
+        edited("app/envs.py", "", "HOME = os.environ.get('DAY_HOME', '~')"),
+        [("environment", "added", "DAY_HOME", None, "'~'")],
+    ),
+    "a route": (
+        edited("app/routes.py", "@app.get('/v1/old')\n", "@app.get('/v2/entirely/new')\n"),
+        [("route", "removed", "/v1/old", None, None), ("route", "added", "/v2/entirely/new", None, None)],
+    ),
+    "a field of a configuration class": (
+        edited("app/engine.py", "    block_size: int = 64", "    block_size: int = 128", "class EngineConfig:"),
+        [("config", "default_changed", "EngineConfig.block_size", "64", "128")],
+    ),
+    "a required parameter": (
+        edited("app/api.py", "def run(a, b=1):", "def run(a, c, b=1):"),
+        [("parameter", "added", "run(c)", None, None)],
+    ),
+    "an optional parameter": (
+        edited("app/api.py", "def run(a):", "def run(a, b=1):"),
+        [("parameter", "added", "run(b)", None, "1")],
+    ),
+    "a parameter of a signature over many lines": (
+        edited(
+            "app/api.py", "def run(\n    a: int,\n    b: str = 'x',\n) -> None:", "def run(\n    a: int,\n) -> None:"
+        ),
+        [("parameter", "removed", "run(b)", "'x'", None)],
+    ),
+    "a method whose class stands in the hunk's header": (
+        edited("app/api.py", "    def stop(self):\n        pass", "", "class Engine:"),
+        [("function", "removed", "Engine.stop", None, None)],
+    ),
+    "private names are not public": (edited("app/api.py", "def _run(a):\nclass _Engine:"), []),
+    "a test's names are not public": (edited("tests/test_api.py", "def test_run(a):"), []),
+    "quotes are style": (
+        edited("app/cli.py", "p.add_argument('--x', default='a')", 'p.add_argument("--x", default="a")'),
+        [],
+    ),
+    "None for an empty list is no new default": (edited("app/api.py", "def run(a=[]):", "def run(a=None):"), []),
+    "a call's arguments below a header that names a function are not its parameters": (
+        edited("app/api.py", "    final=None,\n)", "    final=None,\n    more=1,\n)", "async def run(result,"),
+        [],
+    ),
+    "a function within a function is nobody's business": (
+        edited("app/api.py", "    def inner(a, b):\n        pass", "    def inner(a):\n        pass", "def run(a):"),
+        [],
+    ),
+    "overloads of one name cannot be told apart": (
+        edited("app/api.py", "def run(a): ...\ndef run(a, b): ...", "def run(a): ...\ndef run(a, c): ..."),
+        [],
+    ),
+    "a default that is looked up is not a new default": (
+        edited("app/cli.py", "p.add_argument('--port', default=80)", "p.add_argument('--port', default=None)"),
+        [("flag", "changed", "--port", "80", "None")],
+    ),
+    "a field's description is no default": (
+        edited(
+            "app/a.py",
+            "    x: int = Field(default=1, title='a')",
+            "    x: int = Field(default=1, title='b')",
+            "class AConfig:",
+        ),
+        [],
+    ),
+    "fields of other classes are not configuration": (
+        edited("app/engine.py", "    offsets: Tensor = None", "", "class ModelInputs:"),
+        [],
+    ),
+    "a line of a docstring is not a field": (
+        edited("app/a.py", '    """Settings.\n    block: the size\n    """', "", "class AConfig:"),
+        [],
+    ),
+    "the fields of a new class come with it": (
+        edited("app/a.py", "", "class NewConfig:\n    block: int = 1"),
+        [("class", "added", "NewConfig", None, None)],
+    ),
+    "another object's environ": (edited("app/a.py", "", "x = request.environ['REQUEST_METHOD']"), []),
+    "a variable that is set, not read": (edited("app/a.py", "", "os.environ['APP_HOME'] = '1'"), []),
+    "a variable that is read in another way": (
+        edited("app/a.py", "x = os.getenv('APP_HOME')", "x = read_setting('APP_HOME')"),
+        [],
+    ),
+    "the likest names are the pair that was renamed": (
+        edited("a.h", "class ViTItem {\nclass ViTInput {", "class QwenViTInput {\nclass QwenViTItem {"),
+        [
+            ("class", "renamed", "QwenViTInput", "ViTInput", "QwenViTInput"),
+            ("class", "renamed", "QwenViTItem", "ViTItem", "QwenViTItem"),
+        ],
+    ),
+    "an enumeration of a kernel's header": (
+        edited("src/kernels/a.h", "enum class ParallelMode : int", "enum class ParallelLevel : int"),
+        [("class", "renamed", "ParallelLevel", "ParallelMode", "ParallelLevel")],
+    ),
+    "a requirement": (
+        edited("requirements.txt", "torch<=2.10", "torch<=2.12"),
+        [("dependency", "changed", "torch", "<=2.10", "<=2.12")],
+    ),
+    "a Python version": (
+        edited("setup.py", "        'Programming Language :: Python :: 3.9',"),
+        [("dependency", "removed", "python 3.9", None, None)],
+    ),
+    "a base image": (
+        edited("Dockerfile", "FROM python:3.10-slim", "FROM python:3.12-slim"),
+        [("dependency", "changed", "python", "3.10-slim", "3.12-slim")],
+    ),
+    "an image of several stages": (
+        edited("Dockerfile", "FROM a/b:1 AS x\nFROM a/b:2 AS y", "FROM a/b:2 AS x\nFROM x AS z\nFROM a/b:3 AS y"),
+        [("dependency", "changed", "a/b", "1 / 2", "2 / 3")],
+    ),
+    "a Go flag": (
+        edited("cmd/main.go", 'flag.String("addr", ":80", "x")', 'flag.String("addr", ":8080", "x")'),
+        [("flag", "default_changed", "--addr", '":80"', '":8080"')],
+    ),
+    "an exported function of TypeScript": (
+        edited("lib/index.ts", "export async function load(a) {"),
+        [("function", "removed", "load", None, None)],
+    ),
+    "a public function of Rust": (
+        edited("src/lib.rs", "", "pub fn parse(s: &str) {"),
+        [("function", "added", "parse", None, None)],
+    ),
+}
+
+
+# Each kind that users can name, each way in which it changes; what is renamed keeps its place.
+FIELD = "class EngineConfig:"
+KINDS: dict[str, tuple[FileChange, Expected]] = {
+    "flag added": (
+        edited("a/cli.py", "", "p.add_argument('--port', default=1)"),
+        [("flag", "added", "--port", None, "1")],
+    ),
+    "environment removed": (
+        edited("a.py", "x = os.getenv('APP_HOME')"),
+        [("environment", "removed", "APP_HOME", None, None)],
+    ),
+    "environment renamed": (
+        edited("a.py", "x = os.getenv('APP_HOME')", "x = os.getenv('APP_HOMES')"),
+        [("environment", "renamed", "APP_HOMES", "APP_HOME", "APP_HOMES")],
+    ),
+    "environment default": (
+        edited("a.py", "x = os.getenv('APP_N', '1')", "x = os.getenv('APP_N', '2')"),
+        [("environment", "default_changed", "APP_N", "'1'", "'2'")],
+    ),
+    "config added": (
+        edited("a.py", "", "    size: int = 1", FIELD),
+        [("config", "added", "EngineConfig.size", None, "1")],
+    ),
+    "config removed": (
+        edited("a.py", "    size: int = 1", "", FIELD),
+        [("config", "removed", "EngineConfig.size", "1", None)],
+    ),
+    "config renamed": (
+        edited("a.py", "    size: int = 1", "    sizes: int = 1", FIELD),
+        [("config", "renamed", "EngineConfig.sizes", "EngineConfig.size", "EngineConfig.sizes")],
+    ),
+    "route renamed": (
+        edited("a.py", "@app.get('/v1/models')", "@app.get('/v2/models')"),
+        [("route", "renamed", "/v2/models", "/v1/models", "/v2/models")],
+    ),
+    "metric added": (edited("a.py", "", "C = Counter('app_hits')"), [("metric", "added", "app_hits", None, None)]),
+    "metric removed": (edited("a.py", "C = Counter('app_hits')"), [("metric", "removed", "app_hits", None, None)]),
+    "metric renamed": (
+        edited("a.py", "C = Gauge('app_hits')", "C = Gauge('app_hits_total')"),
+        [("metric", "renamed", "app_hits_total", "app_hits", "app_hits_total")],
+    ),
+    "function renamed": (
+        edited("a.py", "def load_all(a):", "def load_any(a):"),
+        [("function", "renamed", "load_any", "load_all", "load_any")],
+    ),
+    "class removed": (edited("a.py", "class Pool:"), [("class", "removed", "Pool", None, None)]),
+    "parameter renamed": (
+        edited("a.py", "def run(old):", "def run(new):"),
+        [("parameter", "renamed", "run(new)", "old", "new")],
+    ),
+    "parameter default": (
+        edited("a.py", "def run(a=1):", "def run(a=2):"),
+        [("parameter", "default_changed", "run(a)", "1", "2")],
+    ),
+    "dependency added": (
+        edited("requirements.txt", "", "torch>=2"),
+        [("dependency", "added", "torch", None, ">=2")],
+    ),
+    "dependency removed": (
+        edited("requirements.txt", "torch>=2"),
+        [("dependency", "removed", "torch", ">=2", None)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_each_kind_of_public_change(case: str) -> None:
+    file, expected = KINDS[case]
+    found = facts_from(commit("x"), diff(file)).changes
+    assert [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found] == expected
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_public_changes(case: str) -> None:
+    file, expected = CHANGES[case]
+    found = facts_from(commit("x"), diff(file)).changes
+    shown = [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found]
+    assert shown == expected
+
+
+def test_code_that_moved_to_another_file_is_not_a_change() -> None:
+    moved = "def run(a):\n    return a"
+    assert facts_from(commit("x"), diff(edited("app/a.py", moved), edited("app/b.py", "", moved))).changes == ()
+
+
+def test_a_requirement_that_moved_to_another_file_is_not_a_change() -> None:
+    files = (
+        edited("requirements/a.txt", "torch>=2.0"),
+        edited("requirements/b.txt", "torch"),
+        edited("requirements/common.txt", "", "torch"),
+    )
+    assert facts_from(commit("x"), diff(*files)).changes == ()
+
+
+def test_a_real_diff_names_what_users_must_change() -> None:
+    found = facts_from(*payload("lmdeploy__flag_replaced.patch"))
+    assert found.changes[0] == PublicChange(
+        kind="flag",
+        action="removed",
+        name="--disable-vision-encoder",
+        before="False",
+        path="lmdeploy/cli/utils.py",
+    )
+    renamed = [(item.kind, item.before, item.name) for item in found.changes if item.action == "renamed"]
+    assert (
+        "config",
+        "PytorchEngineConfig.disable_vision_encoder",
+        "PytorchEngineConfig.language_model_only",
+    ) in renamed
+    assert found.areas[0] == "lmdeploy/cli"
+    assert (found.files, found.additions, found.deletions, found.pull_request) == (15, 81, 30, 4716)
