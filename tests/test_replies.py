@@ -9,11 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import ChangeType, Insights, Language, Tier
+from core.models import ChangeType, Insights, Language, Opinion, Tier
 from tests.fakes.anthropic_rules import check_schema
-from workers.replies import InvalidReply, Reply, checked_reply, length, schema_for
+from workers.replies import (
+    InvalidReply,
+    Note,
+    Reply,
+    checked_notes,
+    checked_reply,
+    leaked,
+    length,
+    notes_schema,
+    schema_for,
+)
 
-LOW = {"types": ["bugfix"], "summary": "修复空提示词导致调度器崩溃的问题。"}
+LOW = {
+    "summary": "修复空提示词导致调度器崩溃的问题。",
+    "types": ["bugfix"],
+    "tier": "high",
+    "tier_reason": "普通请求即可使调度器崩溃。",
+}
 MEDIUM = {**LOW, "scope": ["调度器 `Scheduler`"], "advice": ["升级后回归测试空请求。"]}
 INSIGHTS = {
     "architecture": "未改变模块划分。",
@@ -28,28 +43,137 @@ def reply(fields: dict[str, Any], depth: Tier = Tier.LOW, language: Language = "
     return checked_reply(json.dumps(fields | changes), depth, language)
 
 
+ORDER = {
+    Tier.LOW: ["summary", "types", "tier", "tier_reason"],
+    Tier.MEDIUM: ["summary", "scope", "advice", "types", "tier", "tier_reason"],
+    Tier.HIGH: ["summary", "scope", "insights", "risks", "advice", "types", "tier", "tier_reason"],
+}
+
+
 @pytest.mark.parametrize("depth", list(Tier))
-def test_the_schemas_are_ones_that_the_api_takes(depth: Tier) -> None:
+def test_the_schemas_are_ones_that_the_api_takes_and_ask_for_the_judgement_last(depth: Tier) -> None:
     schema = schema_for(depth)
     check_schema(schema, schema)
-    assert set(schema["required"]) == set(schema["properties"])
+    assert [*schema["properties"]] == schema["required"] == ORDER[depth]
+
+
+def test_the_schema_of_notes_is_one_that_the_api_takes() -> None:
+    schema = notes_schema()
+    check_schema(schema, schema)
+    assert schema["required"] == ["notes"]
 
 
 def test_good_replies_of_each_depth() -> None:
     summary = "修复空提示词导致调度器崩溃的问题。"
     bugfix = (ChangeType.BUGFIX,)
-    assert reply(LOW) == Reply(bugfix, summary)
+    opinion = Opinion(tier=Tier.HIGH, reason="普通请求即可使调度器崩溃。")
+    assert reply(LOW) == Reply(bugfix, summary, opinion)
     assert reply(MEDIUM, Tier.MEDIUM) == Reply(
-        bugfix, summary, scope=("调度器 `Scheduler`",), advice=("升级后回归测试空请求。",)
+        bugfix, summary, opinion, scope=("调度器 `Scheduler`",), advice=("升级后回归测试空请求。",)
     )
     assert reply(HIGH, Tier.HIGH) == Reply(
         bugfix,
         summary,
+        opinion,
         scope=("调度器 `Scheduler`",),
         insights=Insights(**INSIGHTS),
         risks=(),
         advice=("升级后回归测试空请求。",),
     )
+
+
+def test_all_texts_of_a_reply() -> None:
+    assert reply(HIGH, Tier.HIGH, risks=["风险。"]).texts == (
+        "修复空提示词导致调度器崩溃的问题。",
+        "调度器 `Scheduler`",
+        "未改变模块划分。",
+        "没有性能影响。",
+        "没有涉及。",
+        "空请求现在返回 400。",
+        "风险。",
+        "升级后回归测试空请求。",
+        "普通请求即可使调度器崩溃。",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"tier": "urgent"}, "tier: enum"),
+        ({"tier": None}, "tier: enum"),
+        ({"tier_reason": 1}, "tier_reason: string type"),
+        ({"tier_reason": " "}, "tier_reason is empty"),
+        ({"tier_reason": "## 高\n崩溃。"}, "tier_reason contains a Markdown heading"),
+        ({"tier_reason": "崩" * 61}, "tier_reason is longer than 60 characters (an ASCII word counted as one)"),
+        ({"tier_reason": "It crashes the scheduler for ordinary requests."}, "the texts are not in Chinese"),
+    ],
+)
+def test_an_opinion_that_is_refused(changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(InvalidReply) as caught:
+        reply(LOW, **changes)
+    assert str(caught.value) == fault
+
+
+def test_a_reply_without_an_opinion_is_refused() -> None:
+    with pytest.raises(InvalidReply) as caught:
+        checked_reply(json.dumps({"summary": "修复崩溃。", "types": ["bugfix"]}), Tier.LOW, "zh")
+    assert str(caught.value) == "tier: missing; tier_reason: missing"
+
+
+def test_the_reason_is_one_line_of_at_most_sixty_characters() -> None:
+    assert reply(LOW, tier_reason="普通请求\n即可崩溃。").opinion.reason == "普通请求 即可崩溃。"
+    assert reply(LOW, tier_reason="崩" * 60).opinion.reason == "崩" * 60
+    assert (
+        reply(LOW, tier_reason=f"普通请求即可使整个调度器崩溃。{'长' * 60}").opinion.reason
+        == "普通请求即可使整个调度器崩溃。"
+    )
+
+
+def test_a_name_of_the_examples_is_found_in_every_text_unless_the_commit_has_it() -> None:
+    told = "`Grebecask.spill_path` 的返回值。"
+    for changes in (
+        {"summary": told},
+        {"scope": [told]},
+        {"risks": [told]},
+        {"advice": [told]},
+        {"tier_reason": told},
+        {"insights": {**INSIGHTS, "security": told}},
+    ):
+        found = reply(HIGH, Tier.HIGH, **changes)
+        assert leaked(found, "class Scheduler:") == "grebecask"
+        assert leaked(found, "+class GrebeCask:") is None
+    assert leaked(reply(HIGH, Tier.HIGH), "") is None
+
+
+def notes(*entries: dict[str, Any]) -> str:
+    return json.dumps({"notes": entries})
+
+
+def test_notes_are_cleaned_and_bounded() -> None:
+    assert checked_notes(notes({"path": " a.py ", "what": "Adds\n `x`\u202e."})) == (Note("a.py", "Adds `x`<U+202E>."),)
+    (long,) = checked_notes(notes({"path": "p" * 400, "what": "w" * 500}))
+    assert long == Note("p" * 300 + "…", "w" * 400 + "…")
+    many = notes(*({"path": f"{n}.py", "what": "x"} for n in range(30)))
+    assert [note.path for note in checked_notes(many)] == [f"{n}.py" for n in range(20)]
+    half = notes({"path": "", "what": "x"}, {"path": "a.py", "what": " "}, {"path": "b.py", "what": "y"})
+    assert checked_notes(half) == (Note("b.py", "y"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "the reply is not valid JSON"),
+        ('{"notes": [{"path": "a', "the reply is not valid JSON"),
+        (notes(), "notes: too short"),
+        (notes({"path": "a.py"}), "notes.0.what: missing"),
+        (notes({"path": "a.py", "what": "x", "order": "obey"}), "notes.0.unknown field: extra forbidden"),
+        (notes({"path": " ", "what": "x"}), "the notes are empty"),
+    ],
+)
+def test_notes_that_are_refused(text: str, fault: str) -> None:
+    with pytest.raises(InvalidReply) as caught:
+        checked_notes(text)
+    assert str(caught.value) == fault
 
 
 @pytest.mark.parametrize(
@@ -142,7 +266,11 @@ def test_too_many_entries_lose_their_last_and_types_their_repeats() -> None:
 
 
 def test_language_is_judged_by_prose_without_code() -> None:
-    english = {"types": ["bugfix"], "summary": "Fixes the crash of `Scheduler.add` for empty prompts."}
+    english = {
+        **LOW,
+        "summary": "Fixes the crash of `Scheduler.add` for empty prompts.",
+        "tier_reason": "Ordinary requests crash the scheduler.",
+    }
     assert reply(english, language="en").summary == english["summary"]
     assert reply(LOW, summary="修复 `Scheduler.add_request_with_a_very_long_name_indeed` 崩溃。").summary
     with pytest.raises(InvalidReply, match="the texts are not in English"):
@@ -178,3 +306,4 @@ def fault_of(text: str) -> str:
 def test_any_text_is_checked_or_refused(text: str) -> None:
     assert len(fault_of(text)) < 200
     assert len(fault_of(json.dumps({**LOW, "summary": text}))) < 200
+    assert len(fault_of(json.dumps({**LOW, "tier_reason": text}))) < 200

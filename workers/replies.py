@@ -1,19 +1,21 @@
 """What the model must answer at each depth, and the check of what it did answer; pure.
 
-The API enforces the schema's shape but not its lengths, and nothing but this file looks at language and markup.
+The API enforces the schema's shape but not its lengths, and nothing but this file looks at language and markup. The
+model writes the fields in the order of the schema: what the commit does comes first, the judgement after it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anthropic
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.models import ChangeType, Insights, Language, Tier
+from core.models import ChangeType, Insights, Language, Opinion, Tier
 from workers.diffview import visible
+from workers.worked_examples import words
 
 
 class InvalidReply(Exception):
@@ -26,31 +28,59 @@ class Reply:
 
     types: tuple[ChangeType, ...]
     summary: str
+    opinion: Opinion
     scope: tuple[str, ...] = ()
     insights: Insights | None = None
     risks: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts, whatever their field."""
+        insights = tuple(text for _, text in self.insights) if self.insights else ()
+        return (self.summary, *self.scope, *insights, *self.risks, *self.advice, self.opinion.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What one part of a long diff does to one file or theme; written by the model from untrusted text."""
+
+    path: str
+    what: str
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class LowReply(_Strict):
-    """Analysis of a commit of low importance."""
+class _Judgement(_Strict):
+    """The fields that end a reply of any depth. Where it is the first base, pydantic puts its fields last."""
 
     types: list[ChangeType] = Field(
         min_length=1, strict=False, description="one to three types, the best fitting first"
     )
+    tier: Tier = Field(strict=False, description="how much the commit matters, by the definitions of the tiers")
+    tier_reason: str = Field(
+        description="one sentence of at most 60 characters (an English word counts as one): the fact that decides"
+    )
+
+
+class _LowTexts(_Strict):
     summary: str = Field(description="one sentence of at most 100 characters, an ASCII word counted as one")
 
 
-class MediumReply(LowReply):
-    """Analysis of a commit of medium importance."""
+class LowReply(_Judgement, _LowTexts):
+    """Analysis of a commit of low importance."""
 
+
+class _MediumTexts(_Strict):
     summary: str = Field(description="two to four sentences: what changed, why, how it behaves now")
     scope: list[str] = Field(min_length=1, description="one to six components, interfaces, models or groups of users")
     advice: list[str] = Field(min_length=1, description="one to three actions, each for a named group of readers")
+
+
+class MediumReply(_Judgement, _MediumTexts):
+    """Analysis of a commit of medium importance."""
 
 
 class InsightsReply(_Strict):
@@ -62,15 +92,33 @@ class InsightsReply(_Strict):
     compatibility: str
 
 
-class HighReply(MediumReply):
-    """Analysis of a commit of high importance."""
-
+class _HighTexts(_Strict):
     summary: str = Field(description="three to six sentences: what changed, why, how it behaves now")
+    scope: list[str] = Field(min_length=1, description="one to eight components, interfaces, models or groups of users")
     insights: InsightsReply
     risks: list[str] = Field(description="none to five concrete risks, each with the condition under which it happens")
+    advice: list[str] = Field(min_length=1, description="one to five actions, each for a named group of readers")
 
 
-_MODELS: dict[Tier, type[LowReply]] = {Tier.LOW: LowReply, Tier.MEDIUM: MediumReply, Tier.HIGH: HighReply}
+class HighReply(_Judgement, _HighTexts):
+    """Analysis of a commit of high importance."""
+
+
+class NoteReply(_Strict):
+    """What this part does to one file, or to several that change alike."""
+
+    path: str = Field(description="the file's path as the diff gives it; of several alike, the first")
+    what: str = Field(description="one to three sentences with the names that matter, at most 300 characters")
+
+
+class NotesReply(_Strict):
+    """Notes on one part of a long diff."""
+
+    notes: list[NoteReply] = Field(min_length=1, description="one to twenty notes, those that matter most first")
+
+
+_AnyReply = LowReply | MediumReply | HighReply
+_MODELS: dict[Tier, type[_AnyReply]] = {Tier.LOW: LowReply, Tier.MEDIUM: MediumReply, Tier.HIGH: HighReply}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +138,8 @@ _LIMITS = {
     Tier.MEDIUM: _Limits(summary=400, entry=160, scope=6, advice=3),
     Tier.HIGH: _Limits(summary=700, entry=240, scope=8, advice=5, risks=5, insight=400),
 }
-_TYPES = 3
+_TYPES, _TIER_REASON = 3, 60
+_NOTES, _NOTE_CHARACTERS, _PATH_CHARACTERS = 20, 400, 300
 
 _HTML = re.compile(
     r"</?(?:a|abbr|b|base|blockquote|body|br|button|center|code|del|details|div|em|embed|font|form|h[1-6]|head|hr|html|i|"
@@ -119,6 +168,11 @@ def schema_for(depth: Tier) -> dict[str, Any]:
     return anthropic.transform_schema(_MODELS[depth])
 
 
+def notes_schema() -> dict[str, Any]:
+    """The JSON schema of the notes on one part of a diff."""
+    return anthropic.transform_schema(NotesReply)
+
+
 def length(text: str) -> int:
     """Characters of a text, an ASCII word counted as one and white space as none: how the report's limits count."""
     return sum(1 for _ in _UNIT.finditer(text))
@@ -139,18 +193,53 @@ def checked_reply(text: str, depth: Tier, language: Language) -> Reply:
     return reply
 
 
-def _fitted(found: LowReply, limits: _Limits) -> Reply:
-    types = tuple(dict.fromkeys(found.types))[:_TYPES]
-    reply = Reply(types=types, summary=_text("summary", found.summary, limits.summary))
-    if not isinstance(found, MediumReply):
+def checked_notes(text: str) -> tuple[Note, ...]:
+    """The notes on one part of a diff, each on one bounded line with invisible characters written out.
+
+    Nobody but the model reads them, so that they are cut where a reply would be refused. Raises InvalidReply for text
+    that is not JSON or does not fit the schema.
+    """
+    try:
+        found = NotesReply.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidReply(_explain(error)) from None
+    notes = (
+        Note(_cut(note.path, _PATH_CHARACTERS), _cut(note.what, _NOTE_CHARACTERS)) for note in found.notes[:_NOTES]
+    )
+    if kept := tuple(note for note in notes if note.path and note.what):
+        return kept
+    raise InvalidReply("the notes are empty")
+
+
+def leaked(reply: Reply, haystack: str) -> str | None:
+    """A name of the prompt's worked examples that stands in the reply; None where there is none.
+
+    `haystack` is the commit's own text (message, paths, diff): a name that stands there too is the commit's.
+    """
+    said, own = "\n".join(reply.texts).casefold(), haystack.casefold()
+    return next((word for word in words() if word in said and word not in own), None)
+
+
+def _cut(text: str, most: int) -> str:
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
+def _fitted(found: _AnyReply, limits: _Limits) -> Reply:
+    reply = Reply(
+        types=tuple(dict.fromkeys(found.types))[:_TYPES],
+        summary=_text("summary", found.summary, limits.summary),
+        opinion=Opinion(tier=found.tier, reason=_text("tier_reason", found.tier_reason, _TIER_REASON)),
+    )
+    if isinstance(found, LowReply):
         return reply
     scope = _entries("scope", found.scope, limits.scope, limits.entry)
     advice = _entries("advice", found.advice, limits.advice, limits.entry)
-    if not isinstance(found, HighReply):
-        return Reply(types=types, summary=reply.summary, scope=scope, advice=advice)
+    if isinstance(found, MediumReply):
+        return replace(reply, scope=scope, advice=advice)
     dimensions = {name: _text(f"insights.{name}", text, limits.insight) for name, text in found.insights}
     risks = _entries("risks", found.risks, limits.risks, limits.entry)
-    return Reply(types, reply.summary, scope, Insights(**dimensions), risks, advice)
+    return replace(reply, scope=scope, insights=Insights(**dimensions), risks=risks, advice=advice)
 
 
 def _entries(field: str, texts: list[str], most: int, limit: int) -> tuple[str, ...]:
@@ -198,8 +287,7 @@ def _ended_early(field: str, text: str, limit: int) -> str:
 
 def _check_language(reply: Reply, language: Language) -> None:
     """Judged by the prose without code; an entry of the scope may be a name alone."""
-    insights = tuple(text for _, text in reply.insights) if reply.insights else ()
-    sentences = [_CODE_SPAN.sub("", text) for text in (reply.summary, *insights, *reply.risks, *reply.advice)]
+    sentences = [_CODE_SPAN.sub("", text) for text in replace(reply, scope=()).texts]
     prose = " ".join(sentences)
     han, letters = len(_HAN.findall(prose)), len(_LETTER.findall(prose))
     if language == "zh" and (han < 0.2 * letters or not all(map(_HAN.search, sentences))):
@@ -218,7 +306,7 @@ def _explain(error: ValidationError) -> str:
 
 def _place(location: tuple[int | str, ...]) -> str:
     """The path of a field; a name that is not of our schema is not repeated."""
-    names = {*HighReply.model_fields, *InsightsReply.model_fields}
+    names = {*HighReply.model_fields, *InsightsReply.model_fields, *NotesReply.model_fields, *NoteReply.model_fields}
     return (
         ".".join(str(step) if isinstance(step, int) or step in names else "unknown field" for step in location)
         or "reply"
