@@ -1,12 +1,14 @@
-"""What the model is shown of a diff: whole hunks, the most telling files first, and a list of what it is not shown."""
+"""What the model is shown of a diff: the most telling files first, and a list of what it is not shown; or all of it."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.models import Diff, Facts, FileChange, Unseen
-from workers.diffview import LINE_LIMIT, estimate_tokens, split_hunks, view, visible
+from workers.diffview import LINE_LIMIT, DiffView, estimate_tokens, parts, split_hunk, split_hunks, view, visible
 
 PATCH = "@@ -1,3 +1,3 @@ def run():\n a\n-b\n+B\n c"
 NO_FACTS = Facts(files=0, additions=0, deletions=0, code_lines=0)
@@ -90,6 +92,153 @@ def test_a_hunk_that_does_not_fit_is_left_out_whole_and_counted() -> None:
         "@@ -1,3 +1,3 @@ def run():\n a\n-b\n+B\n c\n@@ -500 +700 @@\n-x\n+y"
     )
     assert shown.unseen == (Unseen(path="engine/a.py", lines=200),)
+
+
+NEW_MODULE = """\
+@@ -0,0 +1,14 @@
++import os
++
++@cached
++def first():
++    count(1)
++    count(1)
++    count(1)
++    count(1)
++
++@cached
++def second():
++    return 2  # the second
++
++END = 1"""
+
+
+def test_a_new_file_that_does_not_fit_is_shown_up_to_a_definition() -> None:
+    shown = view(diff_of(change("engine/new.py", NEW_MODULE, status="added")), NO_FACTS, 110)
+
+    assert (
+        shown.text
+        == """\
+=== engine/new.py [added, +14 -0] [5 of 14 lines not shown]
+@@ -0,0 +1,9 @@
++import os
++
++@cached
++def first():
++    count(1)
++    count(1)
++    count(1)
++    count(1)
++"""
+    )
+    assert shown.unseen == (Unseen(path="engine/new.py", lines=5),)
+
+
+def test_a_deleted_file_leaves_half_of_the_room_to_the_others() -> None:
+    gone = "@@ -1,400 +0,0 @@\n" + "\n".join(f"-line number {n}" for n in range(400))
+    small = "@@ -1,20 +1,20 @@\n" + "\n".join(f"+y = {n}" for n in range(20))
+
+    shown = view(diff_of(change("api/old.py", gone, status="removed"), change("engine/b.py", small)), NO_FACTS, 400)
+
+    assert small in shown.text
+    assert [part.path for part in shown.unseen] == ["api/old.py"]
+    assert shown.text.split("\n")[:2] == [
+        f"=== api/old.py [removed, +0 -400] [{shown.unseen[0].lines} of 400 lines not shown]",
+        f"@@ -1,{400 - shown.unseen[0].lines} +0,0 @@",
+    ]
+
+
+def test_a_split_hunk_has_a_header_on_each_side() -> None:
+    hunk = """\
+@@ -10,11 +20,12 @@ class A:
+     a
+-    b
++    B
++    C
+     c
+     d
+     e
+     f
+ def g():
+     h
+-    i
+     j
++    k
+\\ No newline at end of file"""
+
+    split = split_hunk(hunk, 45)
+
+    assert split == (
+        "@@ -10,6 +20,7 @@ class A:\n     a\n-    b\n+    B\n+    C\n     c\n     d\n     e\n     f",
+        "@@ -16,4 +27,4 @@ class A:\n def g():\n     h\n-    i\n     j\n+    k\n\\ No newline at end of file",
+    )
+    assert split_hunk(hunk, 20) is None
+    assert split_hunk(hunk.partition("\n")[2], 45) is None
+
+
+def test_parts_in_full() -> None:
+    long = "@@ -0,0 +1,18 @@ def run():\n" + "\n".join(f"+    step({n})" for n in range(18))
+    diff = diff_of(change("engine/a.py", long), change("uv.lock"), truncated=True)
+
+    first, second = parts(diff, NO_FACTS, 130, 3)
+
+    assert (
+        first.text
+        == """\
+=== engine/a.py [modified, +18 -0]
+@@ -0,0 +1,13 @@ def run():
++    step(0)
++    step(1)
++    step(2)
++    step(3)
++    step(4)
++    step(5)
++    step(6)
++    step(7)
++    step(8)
++    step(9)
++    step(10)
++    step(11)
++    step(12)"""
+    )
+    assert (
+        second.text
+        == """\
+=== engine/a.py [modified, +18 -0] (continued)
+@@ -0,0 +14,5 @@ def run():
++    step(13)
++    step(14)
++    step(15)
++    step(16)
++    step(17)
+=== uv.lock [modified, +1 -1] [lock file: not shown]
+(The source listed only part of this commit's files.)"""
+    )
+    assert (first.unseen, second.unseen) == ((), (Unseen(path="uv.lock", lines=2),))
+
+
+def test_small_files_stay_together_and_a_diff_that_fits_is_one_part() -> None:
+    files = [change(f"engine/m{n}.py") for n in range(40)]
+
+    assert parts(diff_of(*files), NO_FACTS, 4_000, 12) == (view(diff_of(*files), NO_FACTS, 4_000),)
+    found = parts(diff_of(*files), NO_FACTS, 300, 12)
+    assert "(continued)" not in "".join(part.text for part in found)
+    assert sum(part.text.count("===") for part in found) == 40
+    assert parts(diff_of(), NO_FACTS, 300, 12) == (DiffView("", ()),)
+
+
+def test_a_commit_of_20000_lines_is_covered_whole() -> None:
+    lines = [f"+    value_{n} = compute_the_next_value(value_{n - 1}, {n}, option='a{n}')" for n in range(5_000)]
+    new = change("engine/new.py", "@@ -0,0 +1,5000 @@\n" + "\n".join(lines), status="added")
+    hunks = ["@@ -{0},9 +{0},9 @@\n".format(n * 100) + "\n".join(lines[n * 10 : n * 10 + 10]) for n in range(500)]
+    files = [new, *(change(f"engine/m{n}.py", "\n".join(hunks)) for n in range(3))]
+
+    found = parts(diff_of(*files), NO_FACTS, 80_000, 12)
+
+    assert 6 <= len(found) <= 12
+    assert not any(part.unseen for part in found)
+    assert all(estimate_tokens(part.text) <= 80_000 for part in found)
+    shown = [line for part in found for line in part.text.split("\n") if line.startswith("+")]
+    assert sorted(shown) == sorted(line for file in files for line in (file.patch or "").split("\n") if line[0] == "+")
 
 
 def test_the_files_that_changed_most_come_first_within_their_role() -> None:
@@ -179,3 +328,25 @@ def test_hunks_joined_are_the_patch_again(patch: str) -> None:
     hunks = split_hunks(patch)
     assert "\n".join(hunks) == patch
     assert all(hunk.startswith("@@ -") and hunk.count("\n@@ ") == 0 for hunk in hunks)
+
+
+@given(FILES, st.integers(60, 900), st.integers(1, 4))
+@settings(max_examples=100)
+def test_each_changed_line_is_in_one_part_or_unseen(files: list[FileChange], budget: int, most: int) -> None:
+    found = parts(diff_of(*files), NO_FACTS, budget, most)
+
+    assert 1 <= len(found) <= most
+    assert all(estimate_tokens(part.text) <= budget for part in found)
+    assert not any(part.unseen for part in found[:-1])
+    text = "\n".join(part.text for part in found)
+    seen = [line for line in text.split("\n") if line[:1] in {"+", "-"}]
+    changed = [line for file in files for line in (file.patch or "").split("\n") if line[:1] in {"+", "-"}]
+    assert Counter(seen) <= Counter(changed)
+    assert len(seen) + sum(part.lines for part in found[-1].unseen) == len(changed)
+
+
+@given(HUNK, st.integers(1, 200))
+def test_the_two_sides_of_a_split_are_the_hunk_again(hunk: str, room: int) -> None:
+    if split := split_hunk(hunk, room):
+        assert "\n".join(side.partition("\n")[2] for side in split) == hunk.partition("\n")[2]
+        assert estimate_tokens(split[0]) < room

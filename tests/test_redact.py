@@ -152,6 +152,26 @@ def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'password_ = "{}"',
+        '"password" : "{}"',
+        "{{'password': '{}'}}",
+        '$config["password"] = "{}"',
+        'if password == "{}":',
+        'password := "{}"',
+        "password => '{}',",
+        '{{\\"password\\": \\"{}\\"}}',
+        'PASSWORD="{}"',
+        'password: String = "{}"',
+        'password: str="{}"',
+    ],
+)
+def test_a_password_is_found_however_it_is_assigned(line: str) -> None:
+    assert redact(line.format("Tr0ub4dor&3-x")) == line.format("[redacted: password]")
+
+
 PIECES = ["a", "B7", "=", ":", '"', "://", "@", "-", "+", "_", "\n", "\r\n", " ", "token", "password", "\\n"]
 KEY_PIECES = ["-----BEGIN PRIVATE" + " KEY-----", "-----END PRIVATE KEY-----", "gh" + "p_", BASE62[:40]]
 ANY = st.lists(st.sampled_from(PIECES + KEY_PIECES) | st.text(max_size=3), max_size=40).map("".join)

@@ -19,6 +19,9 @@ from core.models import Diff, FileChange
 _VALUE = (
     r"""(?:\\?["'`][^\s"'`<>|\\]{8,512}+\\?["'`]|[^\s"'`<>|\\(){}\[\],;=:&]{12,512}+={0,2}(?=[\s"'`&,;)\]}\\]|\Z))"""
 )
+# How the names below end (or a type, in `token: str = …`), and what may stand between a name and its sign: looking at
+# one character spares most calls.
+_NAME_END = r"""deytnlsDEYTNLS_"'`\]\\ \t-"""
 # A key block as it looks in a file, in a patch (a sign before each line) and in a string with escaped line ends.
 _PEM_BODY = r"(?:\\[nr]|[A-Za-z0-9+/=]){0,8000}+"
 _PEM_LINE = (
@@ -33,15 +36,17 @@ _SECRET = re.compile(
   | z(?<=AIz)(?P<google>a[0-9A-Za-z_-]{{35}})(?![0-9A-Za-z_-])
   | B(?=earer[ ](?P<bearer>[A-Za-z0-9._~+/-]{{20,1000}}+={{0,2}}))
   | J(?<=eyJ)(?<![A-Za-z0-9_-]...)(?P<jwt>[A-Za-z0-9_-]{{8,2000}}\.[A-Za-z0-9_-]{{10,8000}}\.[A-Za-z0-9_-]{{10,2000}})
-  | -----BEGIN[ ](?P<pem>[A-Z0-9 ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
+  | -(?:
+        ----BEGIN[ ](?P<pem>[A-Z0-9 ]{{0,40}}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
         {_PEM_BODY}(?:{_PEM_END}|[\"',\\+ ]{{0,8}}(?:\r?\n(?![^\r\n]{{0,40}}-----END){_PEM_LINE}(?=\r?\n|\Z)){{0,400}}
         (?:\r?\n[^\r\n]{{0,40}}{_PEM_END})?))
-  | -(?<=sk-)(?<![A-Za-z0-9_-]...)(?:ant-(?P<anthropic>[A-Za-z0-9_-]{{16,255}})
-        |(?P<openai>(?:proj|svcacct|admin|or-v1)-[A-Za-z0-9_-]{{20,255}}|[A-Za-z0-9]{{32,255}}))
-  | -(?<=pypi-)(?P<pypi>[A-Za-z0-9_-]{{50,1000}})
-  | -(?<=xox[abceoprs]-)(?P<slack>[A-Za-z0-9-]{{10,255}})
-  | -(?<=xapp-)(?P<slack_app>[0-9]-[A-Za-z0-9-]{{10,255}})
-  | _(?=[A-Za-z0-9]{{3}})(?:
+      | (?<=[abceikoprs]-)(?:
+            (?<=sk-)(?<![A-Za-z0-9_-]...)(?:ant-(?P<anthropic>[A-Za-z0-9_-]{{16,255}})
+            |(?P<openai>(?:proj|svcacct|admin|or-v1)-[A-Za-z0-9_-]{{20,255}}|[A-Za-z0-9]{{32,255}}))
+          | (?<=pypi-)(?P<pypi>[A-Za-z0-9_-]{{50,1000}})
+          | (?<=xox[abceoprs]-)(?P<slack>[A-Za-z0-9-]{{10,255}})
+          | (?<=xapp-)(?P<slack_app>[0-9]-[A-Za-z0-9-]{{10,255}})))
+  | _(?=[A-Za-z0-9]{{16}}|(?:pat|live|test)_)(?:
         (?<=gh[opsur]_)(?P<github>[A-Za-z0-9]{{36,255}})
       | (?<=github_)pat_(?P<github_pat>[A-Za-z0-9_]{{22,255}})
       | (?<=hf_)(?<![A-Za-z0-9]...)(?P<hugging_face>[A-Za-z0-9]{{30,100}})(?![A-Za-z0-9_])
@@ -50,8 +55,8 @@ _SECRET = re.compile(
       | (?<=whsec_)(?P<stripe_webhook>[A-Za-z0-9]{{24,255}}))
   | ://(?P<slack_url>hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{{8,200}})
   | :(?=//[^\s:/@"'`<>]{{0,100}}:(?P<url>[^\s/@"'`<>]{{3,256}}+)@)
-  | =(?=>?[ \t]{{0,20}}(?P<assigned>{_VALUE}))
-  | :(?=[ \t]{{0,20}}(?P<keyed>{_VALUE}))
+  | =(?<=[{_NAME_END}rgRG:=!?]=)(?=>?[ \t]{{0,20}}(?P<assigned>{_VALUE}))
+  | :(?<=[{_NAME_END}]:)(?=[ \t]{{0,20}}(?P<keyed>{_VALUE}))
     """,
     re.VERBOSE,
 )
