@@ -57,10 +57,10 @@ class Deadline:
 
 @contextmanager
 def within(seconds: float) -> Iterator[Deadline]:
-    """Limit the network calls that this thread makes inside the block to `seconds` in all."""
-    deadline = Deadline(seconds)
-    before, _current.deadline = current(), deadline
-    timer = threading.Timer(seconds, deadline.cut)
+    """Limit the network calls that this thread makes inside the block to `seconds` in all, or to an outer limit."""
+    before = current()
+    deadline = _current.deadline = Deadline(min(seconds, before.left) if before else seconds)
+    timer = threading.Timer(deadline.left, deadline.cut)
     timer.daemon = True
     timer.start()
     try:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import Permanent
 from core.ledger import Ledger
-from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage
+from core.models import Analysis, Commit, Diff, Tier
 from core.settings import RepositorySettings
 from workers.app import connect_broker
+from workers.calibration import LedgerCalibration
 from workers.github import GitHub
 from workers.gitrepo import GitRepository
 from workers.leases import Leases
+from workers.model_errors import AnalysisRefused, ModelUnavailable
+from workers.orders import Order
 from workers.pauses import admitted
-from workers.rules import TriageRules, load_rules
+from workers.rules import rules_for
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -33,7 +36,6 @@ class Services:
     leases: Leases
     github: GitHub
     analyst: Analyst | None
-    rules: TriageRules
 
     def repository(self, name: str) -> RepositorySettings:
         """The settings of a repository, also of one that was followed once and is not any more."""
@@ -49,21 +51,26 @@ class Services:
                 return self.github.diff(commit.repository, commit.sha)
         return GitRepository(Path(source)).diff(commit.sha)
 
-    def analyse(self, commit: Commit, facts: Facts, judged: Triage, diff: Diff, language: Language) -> Analysis:
+    def analyse(self, order: Order, limit: Literal["budget"] | None = None) -> Analysis:
         """The model's analysis of a commit; raises Transient or Permanent, after counting what it cost all the same."""
-        from workers.analyst import AnalysisRefused, ModelUnavailable  # see _analyst
-
         assert self.analyst
         with admitted(self.ledger, "anthropic"):
             try:
-                return self.analyst.analyse(commit, facts, judged, diff, language)
+                return self.analyst.analyse(
+                    order.commit, order.facts, order.triage, order.diff, order.language, order.depth, limit=limit
+                )
             except (AnalysisRefused, ModelUnavailable) as error:
-                self.ledger.spend(error.usage)
+                self.ledger.spend(error.usage, order.commit.repository, order.depth)
                 raise
 
 
 def connect(settings: Settings, redis_url: str) -> Services:
-    """Build the services for the settings and point Celery at the same Redis; no I/O yet."""
+    """Build the services for the settings and point Celery at the same Redis; no I/O yet.
+
+    Raises DaybookError naming the key when a repository's weights are wrong.
+    """
+    for table in settings.daybook_repositories:
+        rules_for(table)  # a wrong weight stops the process here, not a commit later
     connect_broker(redis_url)
     lease = settings.daybook_lease_seconds
     ledger = Ledger(redis_url, settings.zone, lease_seconds=lease, patience_seconds=lease)
@@ -72,12 +79,11 @@ def connect(settings: Settings, redis_url: str) -> Services:
         ledger=ledger,
         leases=Leases(ledger),
         github=GitHub.from_settings(settings),
-        analyst=_analyst(settings),
-        rules=load_rules(),
+        analyst=_analyst(settings, ledger),
     )
 
 
-def _analyst(settings: Settings) -> Analyst | None:
+def _analyst(settings: Settings, ledger: Ledger) -> Analyst | None:
     if settings.anthropic_api_key is None:
         return None
     from workers.analyst import Analyst  # the SDK takes a second to load, which a process without a key saves
@@ -87,6 +93,7 @@ def _analyst(settings: Settings) -> Analyst | None:
         base_url=settings.anthropic_base_url,
         models={tier: settings.model_for(tier) for tier in Tier},
         timeout=MODEL_SECONDS,
+        calibration=LedgerCalibration(ledger),
     )
 
 

@@ -11,14 +11,19 @@ import redis
 import structlog
 
 from core.errors import Permanent, Transient
-from core.ledger import MOST_LOSSES, Claim, Stage
-from core.models import Analysis, CommitRecord, Diff, Failure
+from core.ledger import MOST_LOSSES, Claim, Stage, Standing
+from core.models import Failure, Usage
+from workers import batches
 from workers.app import message
+from workers.budget import Purse, purse
 from workers.facts import facts_from
 from workers.github import NotThere
+from workers.judging import Case, Judged, by_rules, by_rules_alone
+from workers.orders import Order, order_of
 from workers.pauses import Paused
 from workers.redact import redact_diff
 from workers.rulebook import rulebook_analysis
+from workers.rules import rules_for
 from workers.triage import triage
 
 if TYPE_CHECKING:
@@ -28,9 +33,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Each more than the sum of what may be waited for: two git commands of 60 s or GitHub's 90 s; the model's 540 s; and
-# WRITE_SECONDS for Redis.
-STAGE_SECONDS = {Stage.FETCH: 150.0, Stage.ANALYSE: 600.0}
+# Each more than the sum of what may be waited for: two git commands of 60 s or GitHub's 90 s; JUDGING_SECONDS for the
+# model; and WRITE_SECONDS for Redis.
+STAGE_SECONDS = {Stage.FETCH: 150.0, Stage.ANALYSE: 900.0}
 WRITE_SECONDS = 20.0
 MOST_ATTEMPTS = 10
 BACKOFF_SECONDS = 5.0
@@ -88,8 +93,8 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     commit = claim.record.commit
     diff = redact_diff(services.diff(commit))
     table = services.repository(commit.repository)
-    facts = facts_from(commit, diff, table.ignore_paths)
-    judged = triage(commit, facts, services.rules, table)
+    facts = facts_from(commit, diff, table.ignore_paths, table.watch.paths)
+    judged = triage(commit, facts, rules_for(table), table)
     record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
     queued = message(Stage.ANALYSE, commit.id)
     return _patiently(lambda: services.ledger.advance(claim, record, Stage.ANALYSE, diff, queued))
@@ -97,13 +102,38 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
 
 def analyse_commit(services: Services, claim: Claim) -> bool:
     """Write a commit's analysis, by the model where there is one for its tier; then the work on it is over."""
-    if claim.diff is None or claim.record.facts is None or claim.record.triage is None:
+    order = order_of(claim.record, claim.diff, services.settings.language_of(claim.record.commit.repository))
+    if order is None:
         return services.ledger.retry(claim, 0, "the diff had expired", back_to=Stage.FETCH)
-    analysis = _analysis(services, claim.record, claim.diff)
-    record = claim.record.model_copy(update={"analysis": analysis, "failure": None, "finished_at": datetime.now(UTC)})
+    standing = _standing(services, claim, order)
+    if standing.way in {"parked", "lost"}:
+        return standing.way == "parked"
+    with purse(services.ledger, claim.token, services.settings.daybook_daily_budget_usd) as opened:
+        judged = _judged(services, claim, order, standing, opened)
+        return _finish(services, claim, judged)
+
+
+def _standing(services: Services, claim: Claim, order: Order) -> Standing:
+    """Whether a commit is left to a batch; one that the model is not asked about never is."""
+    return Standing("direct") if by_rules_alone(services, order) else batches.park(services, claim, order)
+
+
+def _judged(services: Services, claim: Claim, order: Order, standing: Standing, opened: Purse) -> Judged:
+    if by_rules_alone(services, order):
+        return by_rules(order)
+    case = Case(services, order, opened, settled=claim.record.correction is not None)
+    answered = batches.judged(services, claim, order, standing) if standing.way == "answered" else None
+    return case.weighed(answered) if answered else case.read()
+
+
+def _finish(services: Services, claim: Claim, judged: Judged) -> bool:
+    update = {
+        "verdict": judged.verdict, "analysis": judged.analysis, "failure": None, "finished_at": datetime.now(UTC),
+    }  # fmt: skip
+    record = claim.record.model_copy(update=update)
     written = _patiently(lambda: services.ledger.finish(claim, record))
     if not written:
-        services.ledger.spend(analysis.usage)
+        services.ledger.spend(judged.analysis.usage, record.commit.repository, record.tier)
     return written
 
 
@@ -117,17 +147,6 @@ def _patiently(write: Callable[[], bool]) -> bool:
             if time.monotonic() > until:
                 raise
         time.sleep(random.uniform(0.3, 0.6))
-
-
-def _analysis(services: Services, record: CommitRecord, diff: Diff) -> Analysis:
-    commit, facts, judged = record.commit, record.facts, record.triage
-    assert facts
-    assert judged
-    language = services.settings.language_of(commit.repository)
-    by_rules = services.repository(commit.repository).analysis[judged.tier] == "rules" or facts.merge
-    if services.analyst is None or by_rules:
-        return rulebook_analysis(commit, facts, judged, language)
-    return services.analyse(commit, facts, judged, diff, language)
 
 
 def put_off(services: Services, claim: Claim, reason: str, retry_after: float | None, *, counts: bool) -> None:
@@ -145,19 +164,30 @@ def put_off(services: Services, claim: Claim, reason: str, retry_after: float | 
 
 
 def give_up(services: Services, claim: Claim, reason: str, *, transient: bool = True) -> None:
-    """End the work on a commit: it is shown by what facts there are, marked, and kept where a person sees it."""
-    commit = claim.record.commit
+    """End the work on a commit: it is shown by what facts there are, marked, and kept where a person sees it.
+
+    One that was to be analysed anew keeps the analysis it has.
+    """
+    commit, kept = claim.record.commit, claim.record.analysis
+    if kept and kept.origin != "degraded":
+        _patiently(lambda: services.ledger.finish(claim, claim.record, spent=Usage()))
+        log.error("reanalysis_given_up", commit=claim.id, stage=claim.stage, reason=reason)
+        return
     facts = claim.record.facts or facts_from(commit, None)
-    judged = claim.record.triage or triage(commit, facts, services.rules, services.repository(commit.repository))
+    table = services.repository(commit.repository)
+    judged = claim.record.triage or triage(commit, facts, rules_for(table), table)
     now = datetime.now(UTC)
     language = services.settings.language_of(commit.repository)
-    analysis = rulebook_analysis(commit, facts, judged, language, origin="degraded")
+    depth = claim.record.correction.tier if claim.record.correction else judged.tier
+    seen = judged.model_copy(update={"tier": depth})
+    analysis = rulebook_analysis(commit, facts, seen, language, origin="degraded")
     failure = Failure(
         stage=claim.stage, reason=reason[:500], attempts=claim.attempts + 1, failed_at=now, transient=transient
     )
-    record = claim.record.model_copy(
-        update={"facts": facts, "triage": judged, "analysis": analysis, "failure": failure, "finished_at": now}
-    )
+    update = {
+        "facts": facts, "triage": judged, "verdict": None, "analysis": analysis, "failure": failure, "finished_at": now,
+    }  # fmt: skip
+    record = claim.record.model_copy(update=update)
     _patiently(lambda: services.ledger.finish(claim, record))
     log.error("given_up", commit=claim.id, stage=claim.stage, reason=reason)
 
