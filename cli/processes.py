@@ -18,8 +18,8 @@ from core.settings import load_settings
 if TYPE_CHECKING:
     from core.settings import Settings
 
-# Each suspect's own, a report's, a poll's, a reconciliation's, and one that is always free for the sweep.
-CONTROL_PROCESSES = SUSPECT_PLACES + 4
+# Each suspect's own, a report's, a poll's, a reconciliation's, a batch's, and one that is always free for the sweep.
+CONTROL_PROCESSES = SUSPECT_PLACES + 5
 WEB_THREADS = 16
 
 

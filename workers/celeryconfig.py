@@ -9,7 +9,9 @@ CLOSE_DAYS_SECONDS = 5.0
 WATCH_SECONDS = 30.0
 POLL_ROUND_SECONDS = 10.0  # how often it is looked whose turn it is
 RECONCILE_ROUND_SECONDS = 30.0
-SUSPECT_LIMIT_SECONDS = 660  # a suspect's child process is killed after this: more than any stage's deadline
+BATCH_ROUND_SECONDS = 30.0
+SUSPECT_LIMIT_SECONDS = 960  # a suspect's child process is killed after this: more than any stage's deadline
+BATCH_LIMIT_SECONDS = 420  # so is a round over the batches: more than its own bounds add up to
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
@@ -36,6 +38,7 @@ task_routes = {
     "daybook.close_days": {"queue": "report"},
     "daybook.poll": {"queue": "upstream"},
     "daybook.reconcile": {"queue": "upstream"},
+    "daybook.batch": {"queue": "upstream"},
     "daybook.watch": {"queue": "control"},
 }
 
@@ -52,6 +55,7 @@ beat_schedule = {
     "close_days": {"task": "daybook.close_days", "schedule": CLOSE_DAYS_SECONDS, "options": {"expires": 60}},
     "poll": {"task": "daybook.poll", "schedule": POLL_ROUND_SECONDS, "options": {"expires": 20}},
     "reconcile": {"task": "daybook.reconcile", "schedule": RECONCILE_ROUND_SECONDS, "options": {"expires": 60}},
+    "batch": {"task": "daybook.batch", "schedule": BATCH_ROUND_SECONDS, "options": {"expires": 30}},
     "watch": {"task": "daybook.watch", "schedule": WATCH_SECONDS, "options": {"expires": 30}},
 }
 beat_scheduler = "workers.beat:Scheduler"

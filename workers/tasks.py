@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.ledger import SUSPECT_QUEUE, Stage
-from workers import alerts, days, follow
+from workers import alerts, batches, days, follow
 from workers.app import app, messages, wake
-from workers.celeryconfig import SUSPECT_LIMIT_SECONDS
+from workers.celeryconfig import BATCH_LIMIT_SECONDS, SUSPECT_LIMIT_SECONDS
 from workers.services import current
 from workers.stages import analyse_commit, fetch_commit, give_up, poison_reason, run
 
@@ -70,6 +70,12 @@ def poll() -> None:
 def reconcile() -> None:
     """Compare each followed repository with its source, hourly: what no push told of is queued. Next: `fetch`."""
     follow.reconcile_due(current())
+
+
+@app.task(name="daybook.batch", time_limit=BATCH_LIMIT_SECONDS)
+def batch() -> None:
+    """Send the commits that wait for a batch and fetch the answers of those sent before. Next: `analyse`."""
+    batches.work_on_batches(current())
 
 
 @app.task(name="daybook.watch")
