@@ -44,6 +44,13 @@ def client(api: FakeAnthropic) -> Iterator[anthropic.Anthropic]:
         yield sdk
 
 
+LONG = "Be exact. " * 300
+
+
+def marked(text: str, ttl: str = "5m") -> dict[str, Any]:
+    return {"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": ttl}}
+
+
 def create(client: anthropic.Anthropic, **changes: Any) -> anthropic.types.Message:
     request = {name: value for name, value in (REQUEST | changes).items() if value is not None}
     message: anthropic.types.Message = client.messages.create(**request)
@@ -70,22 +77,15 @@ def test_it_writes_chinese_when_the_prompt_asks_for_it(client: anthropic.Anthrop
     assert json.loads(text)["summary"].startswith("`engine/scheduler.py` 的处理流程")
 
 
-def test_a_long_system_prompt_is_written_to_the_cache_once_and_read_afterwards(client: anthropic.Anthropic) -> None:
-    system = [{"type": "text", "text": "Be exact. " * 300, "cache_control": {"type": "ephemeral"}}]
-    first, second = (create(client, system=system).usage for _ in range(2))
-    assert (first.cache_creation_input_tokens, first.cache_read_input_tokens) == (882, 0)
-    assert (second.cache_creation_input_tokens, second.cache_read_input_tokens) == (0, 882)
-    short = create(client, system=[{"type": "text", "text": "Brief.", "cache_control": {"type": "ephemeral"}}]).usage
-    assert (short.cache_creation_input_tokens, short.cache_read_input_tokens) == (0, 0)
-
-
+TREE = {"type": "array", "items": {"$ref": "#/$defs/A"}}
+EITHER = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"max_tokens": 0}, "max_tokens: Input should be greater than or equal to 1"),
+        ({"max_tokens": -1}, "max_tokens: Input should be greater than or equal to 0"),
         ({"max_tokens": 200_000}, "max_tokens: 200000 > 128000"),
         ({"messages": []}, "messages: at least one message is required"),
         ({"messages": [{"role": "user", "content": " "}]}, "text content blocks must be non-empty"),
@@ -102,6 +102,27 @@ OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}, "additional
             "at most 4|maximum of 4",
         ),
         ({"system": [{"type": "text", "text": "x", "cache_control": {"type": "forever"}}]}, "system.0.cache_control"),
+        ({"system": [marked("x"), marked("y", "1h")]}, "a ttl='1h' cache_control block must not come after"),
+        ({"system": [marked("x", "2h")]}, "Input should be '5m' or '1h'"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2_000}}, "is not supported for this model"),
+        ({"thinking": {"type": "sometimes"}}, "thinking: Input should be of type"),
+        ({"model": "claude-haiku-4-5", "output_config": None, "max_tokens": 64_001}, "64001 > 64000"),
+        (
+            {"model": "claude-haiku-4-5", "output_config": None, "thinking": {"type": "adaptive"}},
+            "adaptive thinking is not supported",
+        ),
+        (
+            {"model": "claude-haiku-4-5", "output_config": None, "thinking": {"type": "enabled", "budget_tokens": 9}},
+            "greater than or equal to 1024",
+        ),
+        (
+            {
+                "model": "claude-haiku-4-5",
+                "output_config": None,
+                "messages": [{"role": "user", "content": "a" * 700_000}],
+            },
+            "prompt is too long: 205882 tokens > 200000 maximum",
+        ),
     ],
 )
 def test_it_refuses_what_the_real_api_refuses(
@@ -121,6 +142,13 @@ def test_it_refuses_what_the_real_api_refuses(
         ({**OBJECT, "properties": {"a": {"type": "array", "items": {"type": "string"}, "minItems": 2}}}, "minItems"),
         ({**OBJECT, "properties": {"a": {"type": "array", "items": {"$ref": "#/$defs/Gone"}}}}, "cannot be resolved"),
         ({**OBJECT, "properties": {"a": {"description": "no type"}}}, "Schema type is required"),
+        ({**OBJECT, "properties": {"a": {"enum": [{"b": 1}]}}}, "'enum' values must be"),
+        ({**OBJECT, "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": TREE}}, "Circular references"),
+        ({**OBJECT, "properties": {f"p{n}": {"type": "string"} for n in range(25)}}, "too many optional parameters"),
+        (
+            {**OBJECT, "properties": {f"p{n}": EITHER for n in range(17)}, "required": [f"p{n}" for n in range(17)]},
+            "too many parameters with union types",
+        ),
     ],
 )
 def test_it_refuses_schemas_outside_the_subset(
@@ -154,9 +182,12 @@ def test_broken_bodies_and_unknown_paths_are_refused(api: FakeAnthropic) -> None
     assert httpx2.get(f"{api.url}/v1/nothing", headers=headers).status_code == 404
 
 
-def test_tokens_are_counted_and_models_listed(client: anthropic.Anthropic) -> None:
+def test_tokens_are_counted_and_models_listed(client: anthropic.Anthropic, api: FakeAnthropic) -> None:
     counted = client.messages.count_tokens(model="claude-haiku-5-5", messages=[{"role": "user", "content": "a" * 340}])
     assert counted.input_tokens == 100
+    api.characters_per_token = 3.0
+    counted = client.messages.count_tokens(model="claude-haiku-5-5", messages=[{"role": "user", "content": "a" * 330}])
+    assert counted.input_tokens == 110
     assert "claude-sonnet-5-5" in [model.id for model in client.models.list()]
     assert client.models.retrieve("claude-haiku-5-5").max_input_tokens == 1_000_000
 
@@ -223,6 +254,13 @@ def test_it_answers_badly_as_told(
 def test_a_reply_that_needs_more_than_max_tokens_is_cut(client: anthropic.Anthropic) -> None:
     message = create(client, max_tokens=10)
     assert (message.stop_reason, message.usage.output_tokens) == ("max_tokens", 10)
+    assert create(client, max_tokens=0).content == []
+
+
+def test_older_models_think_by_a_budget(client: anthropic.Anthropic) -> None:
+    old = {"model": "claude-haiku-4-5", "output_config": None, "max_tokens": 2_000}
+    assert create(client, **old, thinking={"type": "enabled", "budget_tokens": 1_024}).stop_reason == "end_turn"
+    assert create(client, thinking={"type": "adaptive"}).stop_reason == "end_turn"
 
 
 def test_it_hangs_as_told(client: anthropic.Anthropic, api: FakeAnthropic) -> None:

@@ -4,6 +4,12 @@
         api.script(Behaviour.RATE_LIMITED, Behaviour.FINE)   # for the next requests; after them it behaves
         ... base_url=api.url ...
         api.requests[0].body["system"]
+        api.otherwise = Behaviour.INVENTED_NAMES             # what to do when nothing is scripted
+        api.opinions[sha] = ("high", "Users must act.")      # its tier for a commit, where it is not the rules'
+        api.batches.seconds = 3600; api.clock.advance(3600)  # batches take an hour, and the hour is over
+
+Each request of a batch takes its behaviour from the same script, when the batch is created. Calls to the batch
+endpoints themselves fail by `api.script_batches(...)`; with HANG or RESET the work is done and the answer lost.
 
 `python -m tests.fakes.anthropic --port 8090 --delay 5 --fail 0.2` serves it alone, for a bench.
 """
@@ -19,90 +25,21 @@ import struct
 import sys
 import threading
 from collections import deque
-from dataclasses import dataclass
-from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from tests.fakes.anthropic_replies import named_file, reply_text, wants_chinese
+from tests.fakes import anthropic_batches
+from tests.fakes.anthropic_batches import Batches
+from tests.fakes.anthropic_behaviours import FAILURES, Behaviour, answer_text, refusal_of, stop_reason_of
+from tests.fakes.anthropic_replies import Asked, commit_in, named_file, wants_chinese
+from tests.fakes.anthropic_requests import Recorded
 from tests.fakes.anthropic_rules import MAX_BODY_BYTES, MODELS, Refused, check_headers, check_message_request, invalid
+from tests.fakes.anthropic_tokens import Clock, Prompt, PromptCache, count_tokens
 
+__all__ = ["Behaviour", "FakeAnthropic", "Recorded"]
 
-class Behaviour(StrEnum):
-    """What the server does with one request to create a message."""
-
-    FINE = "fine"
-    THINKING = "thinking"
-    RATE_LIMITED = "rate limited"
-    OVERLOADED = "overloaded"
-    ERROR_500 = "error 500"
-    UNAUTHORIZED = "unauthorized"
-    FORBIDDEN = "forbidden"
-    NOT_FOUND = "not found"
-    NO_CREDIT = "no credit"
-    PROMPT_TOO_LONG = "prompt too long"
-    TOO_LARGE = "too large"
-    BAD_REQUEST = "bad request"
-    HANG = "hang"
-    RESET = "reset"
-    NO_MESSAGE = "no message"
-    TRUNCATED = "truncated"
-    REFUSAL = "refusal"
-    CONTEXT_EXCEEDED = "context exceeded"
-    PAUSE_TURN = "pause_turn"
-    TOOL_USE = "tool_use"
-    STOP_SEQUENCE = "stop_sequence"
-    INVALID_JSON = "invalid JSON"
-    SCHEMA_MISMATCH = "schema mismatch"
-    WRONG_LANGUAGE = "wrong language"
-    HEADING = "heading"
-
-
-FAILURES = (Behaviour.RATE_LIMITED, Behaviour.OVERLOADED, Behaviour.ERROR_500, Behaviour.RESET, Behaviour.TRUNCATED,
-            Behaviour.REFUSAL, Behaviour.INVALID_JSON, Behaviour.SCHEMA_MISMATCH)  # fmt: skip
-"""What `--fail` picks from."""
-
-_REFUSALS = {
-    Behaviour.RATE_LIMITED: (429, "rate_limit_error", "This request would exceed your organization's rate limit"),
-    Behaviour.OVERLOADED: (529, "overloaded_error", "Overloaded"),
-    Behaviour.ERROR_500: (500, "api_error", "Internal server error"),
-    Behaviour.UNAUTHORIZED: (401, "authentication_error", "invalid x-api-key"),
-    Behaviour.FORBIDDEN: (403, "permission_error", "Your API key does not have permission to use the resource"),
-    Behaviour.NOT_FOUND: (404, "not_found_error", "model: claude-none"),
-    Behaviour.NO_CREDIT: (400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
-    Behaviour.PROMPT_TOO_LONG: (400, "invalid_request_error", "prompt is too long: 1200000 tokens > 1000000 maximum"),
-    Behaviour.TOO_LARGE: (413, "request_too_large", "Request exceeds the maximum size"),
-}
-_STOPS = {
-    Behaviour.TRUNCATED: "max_tokens",
-    Behaviour.REFUSAL: "refusal",
-    Behaviour.CONTEXT_EXCEEDED: "model_context_window_exceeded",
-    Behaviour.PAUSE_TURN: "pause_turn",
-    Behaviour.TOOL_USE: "tool_use",
-    Behaviour.STOP_SEQUENCE: "stop_sequence",
-}
-_CACHE_MINIMUM = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One request as it came; `body` is None when it was not JSON."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-
-    @property
-    def prompt(self) -> str:
-        """The text of all messages."""
-        return "\n".join(_text(message["content"]) for message in self.body["messages"])
-
-    @property
-    def system(self) -> str:
-        """The text of the system prompt."""
-        return _text(self.body.get("system") or "")
+_REQUEST_ID = "req_011CfakeRequest"
 
 
 class FakeAnthropic:
@@ -112,14 +49,20 @@ class FakeAnthropic:
         """`key` is the only accepted one (None: any), `delay` in seconds, `fail` the share of requests that fail."""
         self.key, self.delay, self.fail = key, delay, fail
         self.retry_after: str | None = None
+        self.otherwise = Behaviour.FINE
+        self.opinions: dict[str, tuple[str, str | None]] = {}  # by sha: tier and reason (None: the usual one)
+        self.characters_per_token = 3.4  # of ASCII text
         self.together = 0  # answer nobody until so many requests are there at once
         self.requests: list[Recorded] = []
+        self.billed: list[tuple[Recorded, dict[str, Any]]] = []  # each message's request and `usage`
         self.concurrent = self.most_concurrent = 0
-        self._script: deque[Behaviour] = deque()
-        self._cached: set[str] = set()
+        self.clock = Clock()
+        self._script, self._batch_script = deque[Behaviour](), deque[Behaviour]()
+        self._cache = PromptCache(self.clock)
         self._lock = threading.Lock()
         self._stopped, self._complete = threading.Event(), threading.Event()
         self._server = _Server(("127.0.0.1", port), _handler_for(self))
+        self.batches = Batches(self.url, self.clock, self._next_behaviour, self._batch_result)
 
     @property
     def url(self) -> str:
@@ -127,9 +70,14 @@ class FakeAnthropic:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def script(self, *behaviours: Behaviour) -> None:
-        """What to do with the next requests for messages, in their order."""
+        """What to do with the next requests for messages, single or in a batch, in their order."""
         with self._lock:
             self._script.extend(behaviours)
+
+    def script_batches(self, *behaviours: Behaviour) -> None:
+        """What to do with the next calls to the batch endpoints: FINE, HANG, RESET, NO_MESSAGE, or an error."""
+        with self._lock:
+            self._batch_script.extend(behaviours)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve, daemon=True).start()
@@ -155,9 +103,7 @@ class FakeAnthropic:
             self.most_concurrent = max(self.most_concurrent, self.concurrent)
             if self.concurrent >= self.together:
                 self._complete.set()
-            if self._script:
-                return self._script.popleft()
-        return random.choice(FAILURES) if random.random() < self.fail else Behaviour.FINE
+        return self._next_behaviour()
 
     def leave(self) -> None:
         with self._lock:
@@ -172,16 +118,31 @@ class FakeAnthropic:
         if self.together:
             self._complete.wait(60)
 
-    def message(self, request: Recorded, behaviour: Behaviour) -> dict[str, Any]:
-        """The API's message for a request."""
+    def count(self, request: Recorded) -> int:
+        """The tokens of a prompt."""
+        return sum(count_tokens(text, self.characters_per_token) for text in (request.system, request.prompt))
+
+    def next_for_batches(self) -> Behaviour:
+        """What to do with a call to the batch endpoints."""
+        with self._lock:
+            return self._batch_script.popleft() if self._batch_script else Behaviour.FINE
+
+    def message(self, request: Recorded, behaviour: Behaviour, service_tier: str = "standard") -> dict[str, Any]:
+        """The API's message for a request. Raises Refused for a prompt longer than the model's window."""
         body = request.body
-        text, stop = _answer_text(request, behaviour), _STOPS.get(behaviour, "end_turn")
-        written = _tokens(text) + 20
+        prompt = self._cache.take(body, self.characters_per_token)
+        if prompt.tokens > (window := MODELS[body["model"]].window):
+            raise invalid(f"prompt is too long: {prompt.tokens} tokens > {window} maximum")
+        text, stop = self._answer_text(request, behaviour), stop_reason_of(behaviour)
+        written = count_tokens(text, self.characters_per_token) + 20
         if stop == "end_turn" and written > body["max_tokens"]:
-            stop, written = "max_tokens", body["max_tokens"]
-            text = text[: len(text) // 3]
+            stop, text = "max_tokens", text[: len(text) * body["max_tokens"] // (2 * written)]
+            written = body["max_tokens"]
         thinking = {"type": "thinking", "thinking": "", "signature": "c2lnbmF0dXJl"}
         content = [thinking] * (behaviour is Behaviour.THINKING) + [{"type": "text", "text": text}] * bool(text)
+        usage = _usage(prompt, written + 150 * (behaviour is Behaviour.THINKING), service_tier)
+        with self._lock:
+            self.billed.append((request, usage))
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         return {
             "id": f"msg_01{digest[:22]}",
@@ -191,28 +152,38 @@ class FakeAnthropic:
             "content": content,
             "stop_reason": stop,
             "stop_sequence": None,
-            "stop_details": None,
-            "usage": self._usage(request, written + 150 * (behaviour is Behaviour.THINKING)),
+            "stop_details": {"type": "refusal", "category": "cyber", "explanation": None}
+            if stop == "refusal"
+            else None,
+            "usage": usage,
         }
 
-    def _usage(self, request: Recorded, written: int) -> dict[str, Any]:
-        """Token counts as the API reports them: a cached system prompt is written once and read afterwards."""
-        system, prompt = _tokens(request.system), _tokens(request.prompt)
-        cached = "cache_control" in json.dumps(request.body.get("system")) and system >= _CACHE_MINIMUM
+    def _next_behaviour(self) -> Behaviour:
         with self._lock:
-            known = (prefix := f"{request.body['model']} {request.system}") in self._cached
-            if cached:
-                self._cached.add(prefix)
-        creation = system * (cached and not known)
-        return {
-            "input_tokens": prompt + system * (not cached),
-            "cache_creation_input_tokens": creation,
-            "cache_read_input_tokens": system * (cached and known),
-            "cache_creation": {"ephemeral_5m_input_tokens": creation, "ephemeral_1h_input_tokens": 0},
-            "output_tokens": written,
-            "service_tier": "standard",
-            "inference_geo": "global",
-        }
+            if self._script:
+                return self._script.popleft()
+        return random.choice(FAILURES) if random.random() < self.fail else self.otherwise
+
+    def _answer_text(self, request: Recorded, behaviour: Behaviour) -> str:
+        schema = ((request.body.get("output_config") or {}).get("format") or {}).get("schema")
+        chinese = wants_chinese(request.system) is not (behaviour is Behaviour.WRONG_LANGUAGE)
+        if schema is None:
+            return f"`{named_file(request.prompt)}` " + ("有改动。" if chinese else "has changed.")
+        opinion = self.opinions.get(commit_in(request.prompt) or "")
+        return answer_text(Asked(schema, request.system, request.prompt, chinese, opinion), behaviour)
+
+    def _batch_result(self, order: Recorded, behaviour: Behaviour) -> dict[str, Any]:
+        if behaviour in {Behaviour.EXPIRED, Behaviour.CANCELED}:
+            return {"type": behaviour.value}
+        if behaviour in {Behaviour.HANG, Behaviour.RESET, Behaviour.NO_MESSAGE}:
+            behaviour = Behaviour.ERROR_500
+        try:
+            check_message_request(order.body)
+            if refused := refusal_of(behaviour, order.prompt):
+                return {"type": "errored", "error": _error(refused)}
+            return {"type": "succeeded", "message": self.message(order, behaviour, "batch")}
+        except Refused as refused:
+            return {"type": "errored", "error": _error(refused)}
 
 
 class _Server(ThreadingHTTPServer):
@@ -237,21 +208,30 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._guarded(None)
 
+    def do_DELETE(self) -> None:
+        self._guarded(None)
+
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self._guarded(raw)
+        self._guarded(self.rfile.read(int(self.headers.get("content-length") or 0)))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it so)
         """Say nothing: the recorded requests are the log."""
 
     def _guarded(self, raw: bytes | None) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
+        path, _, query = self.path.partition("?")
+        in_batches = path == anthropic_batches.PATH or path.startswith(f"{anthropic_batches.PATH}/")
         try:
-            body = None if raw is None else _parsed(raw)
-            request = Recorded(self.command, self.path.partition("?")[0], headers, body)
+            body = (
+                None if not raw else _parsed(raw, anthropic_batches.MAX_BATCH_BYTES if in_batches else MAX_BODY_BYTES)
+            )
+            request = Recorded(self.command, path, headers, body, query)
             self.api.record(request)
             check_headers(headers, self.api.key)
-            self._route(request)
+            if in_batches:
+                self._batches(request, len(raw or b""))
+            else:
+                self._route(request)
         except Refused as refused:
             self._refuse(refused)
 
@@ -261,7 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._create(request)
             case "POST", "/v1/messages/count_tokens":
                 check_message_request(request.body, counting=True)
-                self._send(200, {"input_tokens": _tokens(request.system) + _tokens(request.prompt)})
+                self._send(200, {"input_tokens": self.api.count(request)})
             case "GET", "/v1/models":
                 models = [_model(name) for name in MODELS]
                 ends = {"first_id": models[0]["id"], "last_id": models[-1]["id"]}
@@ -270,6 +250,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, _model(path.removeprefix("/v1/models/")))
             case _:
                 raise Refused(404, "not_found_error", "Not found")
+
+    def _batches(self, request: Recorded, size: int) -> None:
+        behaviour = self.api.next_for_batches()
+        if refused := refusal_of(behaviour, request.path):
+            raise refused
+        answer = self.api.batches.answer(request, size)
+        if self._lost(behaviour):
+            return
+        if isinstance(answer, list):
+            self._send_bytes(200, anthropic_batches.as_lines(answer), {"content-type": "application/x-jsonl"})
+        else:
+            self._send(200, answer)
 
     def _create(self, request: Recorded) -> None:
         check_message_request(request.body)
@@ -282,32 +274,37 @@ class _Handler(BaseHTTPRequestHandler):
             self.api.leave()
 
     def _behave(self, request: Recorded, behaviour: Behaviour) -> None:
+        if refused := refusal_of(behaviour, request.prompt):
+            raise refused
+        if not self._lost(behaviour):
+            self._send(200, self.api.message(request, behaviour))
+
+    def _lost(self, behaviour: Behaviour) -> bool:
+        """Whether the client gets no proper answer at all; then that has been seen to."""
         if behaviour is Behaviour.HANG:
             self.api.wait(600)
-            self.close_connection = True
         elif behaviour is Behaviour.RESET:
             # Closing with linger 0 sends RST instead of FIN.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
         elif behaviour is Behaviour.NO_MESSAGE:
             self._send(200, {"type": "surprise"})
-        elif behaviour is Behaviour.BAD_REQUEST:
-            raise invalid(f"messages.0.content: cannot be read: {request.prompt}")
-        elif behaviour in _REFUSALS:
-            raise Refused(*_REFUSALS[behaviour])
+            return True
         else:
-            self._send(200, self.api.message(request, behaviour))
+            return False
+        self.close_connection = True
+        return True
 
     def _refuse(self, refused: Refused) -> None:
         extra = {"retry-after": self.api.retry_after} if self.api.retry_after is not None else {}
-        error = {"type": refused.kind, "message": str(refused)}
-        self._send(refused.status, {"type": "error", "error": error, "request_id": "req_011CfakeRequest"}, **extra)
+        self._send(refused.status, _error(refused), **extra)
 
     def _send(self, status: int, answer: dict[str, Any], **headers: str) -> None:
         written = json.dumps(answer, ensure_ascii=False).encode()
+        self._send_bytes(status, written, {"content-type": "application/json", **headers})
+
+    def _send_bytes(self, status: int, written: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        all_headers = {"content-type": "application/json", "request-id": "req_011CfakeRequest", **headers}
-        for name, value in {**all_headers, "content-length": str(len(written))}.items():
+        for name, value in {"request-id": _REQUEST_ID, **headers, "content-length": str(len(written))}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(written)
@@ -317,8 +314,8 @@ def _handler_for(api: FakeAnthropic) -> type[_Handler]:
     return type("_BoundHandler", (_Handler,), {"api": api})
 
 
-def _parsed(raw: bytes) -> Any:
-    if len(raw) > MAX_BODY_BYTES:
+def _parsed(raw: bytes, most: int) -> Any:
+    if len(raw) > most:
         raise Refused(413, "request_too_large", "Request exceeds the maximum size")
     try:
         return json.loads(raw)
@@ -326,36 +323,24 @@ def _parsed(raw: bytes) -> Any:
         raise invalid("The request body is not valid JSON") from error
 
 
-def _answer_text(request: Recorded, behaviour: Behaviour) -> str:
-    schema = ((request.body.get("output_config") or {}).get("format") or {}).get("schema")
-    chinese = wants_chinese(request.system) is not (behaviour is Behaviour.WRONG_LANGUAGE)
-    if schema is None:
-        return f"`{named_file(request.prompt)}` 有改动。" if chinese else f"`{named_file(request.prompt)}` has changed."
-    whole = reply_text(schema, request.prompt, chinese=chinese)
-    match behaviour:
-        case Behaviour.REFUSAL:
-            return ""
-        case Behaviour.TRUNCATED | Behaviour.CONTEXT_EXCEEDED:
-            return whole[: len(whole) // 2]
-        case Behaviour.INVALID_JSON:
-            return f"Here is the analysis: {whole}"
-        case Behaviour.SCHEMA_MISMATCH:
-            return json.dumps({"verdict": "fine"})
-        case Behaviour.HEADING:
-            fields = json.loads(whole)
-            return json.dumps({**fields, "summary": f"## 摘要\n{fields['summary']}"}, ensure_ascii=False)
-        case _:
-            return whole
+def _error(refused: Refused) -> dict[str, Any]:
+    return {"type": "error", "error": {"type": refused.kind, "message": str(refused)}, "request_id": _REQUEST_ID}
 
 
-def _text(content: Any) -> str:
-    return content if isinstance(content, str) else "\n".join(block["text"] for block in content)
-
-
-def _tokens(text: str) -> int:
-    """About as many tokens as the API would count; not the product's own estimate, so that tests compare two."""
-    narrow = sum(character.isascii() for character in text)
-    return round(narrow / 3.4 + (len(text) - narrow) * 1.1)
+def _usage(prompt: Prompt, written: int, service_tier: str) -> dict[str, Any]:
+    """Token counts as the API reports them."""
+    return {
+        "input_tokens": prompt.fresh,
+        "cache_creation_input_tokens": prompt.written_5m + prompt.written_1h,
+        "cache_read_input_tokens": prompt.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": prompt.written_5m,
+            "ephemeral_1h_input_tokens": prompt.written_1h,
+        },
+        "output_tokens": written,
+        "service_tier": service_tier,
+        "inference_geo": "global",
+    }
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -366,8 +351,8 @@ def _model(name: str) -> dict[str, Any]:
         "created_at": "2026-01-01T00:00:00Z",
         "lifecycle": "active",
         "line": None,
-        "max_input_tokens": 1_000_000,
-        "max_tokens": 128_000,
+        "max_input_tokens": MODELS[name].window,
+        "max_tokens": MODELS[name].most_output,
     }
 
 
