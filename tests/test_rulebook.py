@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.models import Analysis, ChangeType, Language, Tier
+from core.models import Analysis, ChangeType, Commit, Diff, Language, Tier
 from core.settings import RepositorySettings
 from report.labels import labels
 from tests.goldens import assert_golden
@@ -24,15 +24,18 @@ GOLDEN = Path(__file__).with_name("golden")
 RULES = load_rules()
 PLAIN = RepositorySettings(name="octocat/hello-world")
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
-REAL = (
-    "flag_replaced",
-    "batch_sessions",
-    "python_dropped",
-    "dependency_floor",
-    "one_platform",
-    "version_bump",
-    "test_only",
-)
+REAL = {
+    "flag_replaced": "lmdeploy",
+    "batch_sessions": "lmdeploy",
+    "python_dropped": "lmdeploy",
+    "dependency_floor": "lmdeploy",
+    "one_platform": "lmdeploy",
+    "version_bump": "lmdeploy",
+    "test_only": "lmdeploy",
+    "buffer_overflow": "fmt",
+    "security_docs": "flask",
+    "vary_cookie": "flask",
+}
 
 
 def page(analysis: Analysis) -> str:
@@ -54,7 +57,7 @@ def page(analysis: Analysis) -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", REAL)
 def test_whole_text_of_real_commits(name: str, language: Language) -> None:
-    made, shown = payload(f"lmdeploy__{name}.patch")
+    made, shown = payload(f"{REAL[name]}__{name}.patch")
     facts = facts_from(made, shown)
     analysis = rulebook_analysis(made, facts, triage(made, facts, RULES, PLAIN), language)
     assert_golden(f"rulebook__{name}.{language}.txt", page(analysis))
@@ -114,6 +117,68 @@ def test_names_stand_once_and_whole_under_compatibility() -> None:
     assert not any("--" in text for text in (*found.risks, *found.advice))
 
 
+def at_depth(tier: Tier, made: Commit, shown: Diff) -> Analysis:
+    """The English analysis, as deep as a given tier asks for."""
+    facts = facts_from(made, shown)
+    judged = triage(made, facts, RULES, PLAIN).model_copy(update={"tier": tier})
+    return rulebook_analysis(made, facts, judged, "en")
+
+
+LEADS = {
+    "Fix the pool": "Fixes a defect in `app/core.py`: “Fix the pool”.",
+    "fix: the pool": "Fixes a defect in `app/core.py`: “the pool”.",
+    "The pool crashes on start": "Fixes a defect in `app/core.py`: “The pool crashes on start”.",
+    "Annotate the pool": "Changes `app/core.py`: “Annotate the pool”.",
+    "Add a missing import": "Changes `app/core.py`: “Add a missing import”.",
+    "Refactor the pool": "Reworks `app/core.py`: “Refactor the pool”.",
+}
+
+
+@pytest.mark.parametrize("message", LEADS)
+def test_a_lead_claims_no_more_than_message_and_diff_bear_out(message: str) -> None:
+    made, shown = commit(message), diff(edited("app/core.py", "a", "b"))
+    found = at_depth(Tier.MEDIUM, made, shown)
+    assert found.summary.startswith(LEADS[message])
+
+
+CONCERNED = {
+    "p.add_argument('--port')=>": "users of its flags or environment variables",
+    "=>os.environ['APP_PORT']": "users of its flags or environment variables",
+    "def start(port):\n    pass=>def start():\n    pass": "code that uses the functions or classes changed here",
+    "@app.get('/v1/old')\ndef a():=>def a():": "HTTP clients",
+}
+
+
+@pytest.mark.parametrize("text", CONCERNED)
+def test_whom_it_concerns_follows_from_what_changes(text: str) -> None:
+    made, shown = commit("Change the start"), diff(edited("app/core.py", *text.split("=>")))
+    found = at_depth(Tier.MEDIUM, made, shown)
+    assert f"Concerns: {CONCERNED[text]}" in found.scope
+
+
+def test_nobody_is_named_where_the_facts_name_nobody() -> None:
+    assert not any(line.startswith("Concerns") for line in written("Hold the pool", app__core="a=>b").scope)
+
+
+def test_parameters_of_one_function_are_told_with_it_once() -> None:
+    text = "def run(pool, size, mode, name):\n    pass=>def run(pool):\n    pass"
+    found = written("Drop what nobody sets", app__core=text)
+    assert "`run` loses the parameters `mode`, `name` and `size`." in found.summary
+
+
+def test_an_environment_variable_is_read_not_made() -> None:
+    text = "os.environ['APP_HOST']=>os.environ['CONDA_PREFIX']"
+    assert "开始读取环境变量 `CONDA_PREFIX`。" in written("Use the prefix", "zh", app__core=text).summary
+    assert "Now reads the environment variable `CONDA_PREFIX`." in written("Use the prefix", app__core=text).summary
+
+
+def test_what_the_message_calls_incompatible_is_advised_on_even_without_names() -> None:
+    made, shown = commit("Drop support for the old wire format"), diff(edited("app/core.py", "a", "b"))
+    found = at_depth(Tier.HIGH, made, shown)
+    assert "By the message, code or configurations that rely on the old way may no longer work." in found.risks
+    assert "Before upgrading, check the message for what is gone or no longer compatible." in found.advice
+
+
 def test_fields_follow_the_depth() -> None:
     low = written("Simplify", app__core="a=>b")
     assert (low.depth, low.scope, low.advice, low.insights, low.risks) == (Tier.LOW, (), (), None, ())
@@ -129,7 +194,7 @@ def test_fields_follow_the_depth() -> None:
 
 def test_a_hostile_title_stays_one_bounded_line() -> None:
     text = written("Hold\u202e the\u0000 \u2066`pool\x1b[31m " + "x" * 5_000, app__core="a=>b").summary
-    assert text.startswith("Reworks `app/core.py`: “Hold the 'pool[31m xxx")
+    assert text.startswith("Changes `app/core.py`: “Hold the 'pool[31m xxx")
     assert len(text) < 300
     assert text.isprintable()
 

@@ -78,7 +78,7 @@ def _compatibility(facts: Facts, message: Message, words: Labels) -> str:
         return _nothing(facts, words)
     outer, inner = breaking_changes(facts), breaking_changes(facts, inner=True)
     rows = told([*outer, *_dependencies(facts), *_platforms(facts)], words, _ALL)
-    if facts.breaking or "incompatible" in (*message.title_marks, *message.body_marks):
+    if _says_incompatible(facts, message):
         rows.append(words.phrase("compatibility_said"))
     if rest := [change for change in inner if change not in outer]:
         rows.append(spaced(words.phrase("compatibility_inner", changes=sentences(told(rest, words, _ALL), words))))
@@ -98,6 +98,8 @@ def _risks(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
     elif message.danger or "security" in message.title_marks:
         yield "security"
     yield from _risks_of_changes(facts)
+    if _says_incompatible(facts, message) and not (breaking_changes(facts) or _platforms(facts)):
+        yield "incompatible"
     if triage.type is ChangeType.BUGFIX:
         yield from (mark for mark in ("wrong_result", "numerics") if mark in message.title_marks)
     if "status_code" in facts.marks:
@@ -108,9 +110,18 @@ def _risks(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
         yield "untested"
 
 
+def _says_incompatible(facts: Facts, message: Message) -> bool:
+    return facts.breaking or "incompatible" in (*message.title_marks, *message.body_marks)
+
+
+def _old_names(facts: Facts) -> bool:
+    """Whether names that users may still use are gone."""
+    return any(change.action in {"removed", "renamed"} for change in breaking_changes(facts))
+
+
 def _risks_of_changes(facts: Facts) -> Iterator[str]:
     actions = {change.action for change in breaking_changes(facts)}
-    if actions & {"removed", "renamed"}:
+    if _old_names(facts):
         yield "broken"
     if "default_changed" in actions:
         yield "default"
@@ -134,9 +145,11 @@ def _advice(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
     if triage.type is ChangeType.SECURITY or message.danger:
         yield "security"
     yield from _advice_on_changes(facts)
+    if _says_incompatible(facts, message) and not (breaking_changes(facts) or _platforms(facts)):
+        yield "incompatible"
     if triage.type is ChangeType.BUGFIX and not message.clearer and _FAULTS & set(message.stated):
         yield "fault"
-    if {"removed_release", "release_pipeline"} & set(facts.marks):
+    if "removed_release" in facts.marks:
         yield "release"
     if facts.reverts:
         yield "revert"
@@ -147,10 +160,9 @@ def _advice(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
 
 
 def _advice_on_changes(facts: Facts) -> Iterator[str]:
-    actions = {change.action for change in breaking_changes(facts)}
-    if actions & {"removed", "renamed"}:
+    if _old_names(facts):
         yield "names"
-    if "default_changed" in actions:
+    if any(change.action == "default_changed" for change in breaking_changes(facts)):
         yield "default"
     if _platforms(facts):
         yield "platform"

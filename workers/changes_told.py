@@ -9,16 +9,15 @@ from report.labels import Labels
 from workers.fileroles import role_of_path
 from workers.phrasing import code, joined, listed, spaced
 
-# Kinds whose additions are news to a user; a new internal function is not.
-_NEWS = frozenset({"flag", "environment", "config", "route", "metric", "dependency"})
 _EXTERNAL = frozenset({"flag", "environment", "config", "route", "metric", "dependency"})
 _BREAKING = frozenset({"removed", "renamed", "default_changed", "changed"})
+_HEADERS = (".h", ".hpp", ".hh", ".hxx")
 _VALUE_WIDTH = 60
 
 
 def changes_told(facts: Facts, words: Labels, limit: int, names: int = 3) -> list[str]:
     """At most `limit` sentences of `names` names, one for each kind of public change, the weightiest first."""
-    changes = [change for change in facts.changes if change.action != "added" or change.kind in _NEWS]
+    changes = [change for change in facts.changes if change.action != "added" or _is_news(change)]
     return told(changes, words, names)[:limit]
 
 
@@ -40,6 +39,16 @@ def breaking_changes(facts: Facts, *, inner: bool = False) -> list[PublicChange]
     return [change for change in gone if change.kind != "dependency" and (inner or is_outer(change))]
 
 
+def _is_news(change: PublicChange) -> bool:
+    """Whether an addition is news to a user; a new internal function is not, nor one more parameter.
+
+    What a C or C++ header declares anew is as often an overload or a helper as something for users.
+    """
+    if change.kind in {"function", "class"} and change.path.endswith(_HEADERS):
+        return False
+    return change.kind == "dependency" or (is_outer(change) and change.kind != "parameter")
+
+
 def is_platform(change: PublicChange) -> bool:
     """A Python version that a manifest says is supported."""
     return change.kind == "dependency" and change.name.startswith("python ")
@@ -59,16 +68,31 @@ def _kind(change: PublicChange) -> str:
 
 def _sentence(group: list[PublicChange], words: Labels, names: int) -> str:
     first = group[0]
+    if owner := _one_owner(group):
+        inner = listed([_parameter(change) for change in group], words, limit=names)
+        return words.phrase(f"change_{first.action}_of", n=len(group), owner=code(owner), names=inner)
     plain = listed([change.name for change in group], words, limit=names)
     if is_platform(first):
         return words.phrase("platform_dropped" if first.action == "removed" else "platform_added", names=plain)
     kind = words.phrase(f"kind_{_kind(first)}", n=len(group))
     if first.action in {"added", "removed"}:
-        return words.phrase(f"change_{first.action}", kind=kind, names=plain)
+        read = "_environment" if first.kind == "environment" else ""  # it may well exist, and be set, elsewhere
+        return words.phrase(f"change_{first.action}{read}", kind=kind, names=plain)
     if first.action == "changed" and first.kind != "dependency":
         return words.phrase("change_lookup", kind=kind, names=plain)
     pairs = joined([_pair(change, words) for change in group], words, limit=names)
     return words.phrase(f"change_{first.action}", kind=kind, names=pairs)
+
+
+def _one_owner(group: list[PublicChange]) -> str:
+    """The function or class whose parameters came or went, when several are one's; naming it once is enough."""
+    owners = {change.name.partition("(")[0] for change in group}
+    told_once = len(group) > 1 and len(owners) == 1 and group[0].kind == "parameter"
+    return owners.pop() if told_once and group[0].action in {"added", "removed"} else ""
+
+
+def _parameter(change: PublicChange) -> str:
+    return change.name.partition("(")[2].removesuffix(")")
 
 
 def _pair(change: PublicChange, words: Labels) -> str:

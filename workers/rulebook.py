@@ -11,6 +11,7 @@ from core.models import Analysis, ChangeType, Commit, Facts, FileRole, Language,
 from report.labels import Labels, labels
 from workers.advice import advice, insights, risks
 from workers.changes_told import changes_told
+from workers.concerned import concerned
 from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
 from workers.fileroles import area_of
 from workers.message import Message, danger_rank, read_message
@@ -18,11 +19,18 @@ from workers.phrasing import code, fitted, joined, listed, quoted, sentences, sp
 
 LOW_WIDTH = 100
 _SCOPE_LIMIT = 6
+_AREAS = 3
 _AUTHOR_WORDS = 6
 _AUTHOR_LIMIT = 320
 _PARAGRAPHS = 6
 # Changed lines of code up to which the kinds of lines added say what was done.
 _SMALL = 120
+# Fewer changed lines of code than this bring no feature, unless they bring something that has a name.
+_FEATURE = 30
+# What shows that a change is upkeep, however large.
+_UPKEEP = frozenset({"cosmetic", "version_bump", "logging"})
+# A title that names one of these speaks of a defect, whatever its verb.
+_DEFECTS = frozenset({"crash", "hang", "deadlock", "memory", "corruption", "wrong_result", "regression"})
 _SENTENCE_END = re.compile(
     r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|\w{1,60}_\w)|(?<=[。！？])"
 )
@@ -99,9 +107,23 @@ def _lead(told: _Told, *, with_title: bool) -> str:
     """What was done and where: `Fixes a problem in x` and, if wished, the title."""
     words, kind = told.words, told.judged.type
     places = [] if kind in _PLAIN else _places(told.facts)
-    key = f"lead_{kind.value}" if kind in _PLAIN else f"lead_{kind.value}_in" if places else f"lead_{kind.value}"
-    lead = spaced(words.phrase(key, areas=listed(places, words, limit=2)))
+    key = f"lead_{kind.value if _borne_out(told) else 'change'}"
+    lead = spaced(words.phrase(f"{key}_in" if places else key, areas=listed(places, words, limit=2)))
     return words.phrase("titled", lead=lead, title=quoted(told.message.core)) if with_title else lead
+
+
+def _borne_out(told: _Told) -> bool:
+    """Whether message or diff bear out the type; for want of a better one, triage has to guess, and a lead must not."""
+    message, facts, kind = told.message, told.facts, told.judged.type
+    said = {message.meaning, message.prefix_meaning}
+    if kind is ChangeType.BUGFIX:
+        return "fix" in said or bool(message.stated) or bool(_DEFECTS & {*message.title_marks})
+    if kind is ChangeType.FEATURE:
+        named = any(change.action == "added" for change in facts.changes)
+        return named or not facts.files or "new_module" in facts.marks or facts.code_lines >= _FEATURE
+    if kind is ChangeType.REFACTOR:
+        return bool(said & {"refactor", "remove"})
+    return kind is not ChangeType.CHORE or facts.code_lines < _SMALL or bool(_UPKEEP & {*facts.marks})
 
 
 def _places(facts: Facts) -> list[str]:
@@ -115,18 +137,16 @@ def _size(told: _Told) -> str:
     facts = told.facts
     if not facts.files:
         return ""
-    main = [PurePosixPath(path).name for path in facts.paths[:2]] if facts.files > 1 else []
-    values = {"n": facts.files, "additions": facts.additions, "deletions": facts.deletions}
-    key = "size_mainly" if main and facts.files > 2 else "size"
-    return spaced(told.words.phrase(key, files=listed(main, told.words), **values))
+    return told.words.phrase("size", n=facts.files, additions=facts.additions, deletions=facts.deletions)
 
 
 def _shown(told: _Told) -> str:
     """What kinds of lines the diff adds, where a small change has nothing public to tell."""
-    marks = [mark for mark in ("rejects", "handler", "branch") if mark in told.facts.marks]
+    marks = [mark for mark in ("rejects", "handler") if mark in told.facts.marks]
     if not marks or told.facts.code_lines > _SMALL or told.facts.changes:
         return ""
-    return told.words.phrase("adds", items=joined([told.words.phrase(f"adds_{mark}") for mark in marks], told.words))
+    items = joined([told.words.phrase(f"adds_{mark}") for mark in marks], told.words)
+    return spaced(told.words.phrase("adds", items=items))
 
 
 def _author_says(told: _Told) -> str:
@@ -153,26 +173,35 @@ def _series(told: _Told) -> str:
 
 
 def _scope(told: _Told) -> Iterator[str]:
-    """Where the change lies, by area with its files; then what accompanies it."""
+    """Where the change lies, by area with its files; whom it concerns; then what accompanies it."""
     facts, words = told.facts, told.words
     if not facts.files:
         yield words.phrase("scope_unknown")
         return
-    for area in facts.areas[:4]:
+    for area in facts.areas[:_AREAS]:
         files = [path for path in facts.paths if area_of(path) == area]
         if files:
             names = listed([PurePosixPath(path).name for path in files], words, more=facts.files > PATHS_LIMIT)
             yield words.phrase("scope_top" if area == "." else "scope_area", area=code(area), files=names)
-    if facts.symbols:
-        yield words.phrase(
-            "scope_symbols", names=listed(facts.symbols, words, limit=4, more=len(facts.symbols) >= SYMBOLS_LIMIT)
-        )
+    if people := concerned(facts, told.judged, told.message):
+        named = [words.phrase(f"concerns_{key}", subject=code(subject) if subject else "") for key, subject in people]
+        yield spaced(words.phrase("concerns", items=words.phrase("list_comma").join(named)))
+    if symbols := _innermost(facts.symbols):
+        more = len(facts.symbols) >= SYMBOLS_LIMIT
+        yield words.phrase("scope_symbols", names=listed(symbols, words, limit=4, more=more))
     if "removed_release" in facts.marks or "release_pipeline" in facts.marks:
         yield words.phrase("scope_release_removed" if "removed_release" in facts.marks else "scope_release")
     if extra := _accompanying(facts):
         yield words.phrase(
             "scope_with", items=words.phrase("list_comma").join(words.phrase(f"with_{r}", n=n) for r, n in extra)
         )
+
+
+def _innermost(symbols: tuple[str, ...]) -> list[str]:
+    """Without a class whose methods are named, and without constructors, which say no more than their class."""
+    bare = list(dict.fromkeys(name.removesuffix(".__init__") for name in symbols))
+    owners = {name.rpartition(".")[0] for name in bare}
+    return [name for name in bare if name not in owners]
 
 
 def _accompanying(facts: Facts) -> list[tuple[str, int]]:
