@@ -71,10 +71,8 @@ def _found(ledger: Ledger, name: str, prefix: str) -> CommitRecord:
     repository = next((known for known in ledger.repositories() if known.lower() == name.lower()), None)
     if repository is None:
         raise DaybookError(f"no push to {name} was ever received")
-    shas = ledger.landed(repository, prefix)
-    if len(shas) > 1:
-        raise DaybookError(f"{prefix} begins {len(shas)} commits of {repository}: {', '.join(shas[:5])}")
-    record = ledger.record(repository, shas[0]) if shas else None
+    sha = ledger.find_commit(repository, prefix)
+    record = ledger.record(repository, sha) if sha else None
     if record is None:
         raise DaybookError(f"no commit of {repository} that begins with {prefix} is known")
     return record

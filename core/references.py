@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
@@ -55,7 +55,8 @@ _FOLLOWS = re.compile(
 class Reference:
     """A commit as a message names it: by any of a sha (7 to 64 hex digits), a pull request and a title.
 
-    `title` is a `title_key`; `partial`: only a part of it is taken back.
+    `title` is a `title_key`; `partial`: only a part of it is taken back; `aside`: the commit's own title says nothing
+    of it, so that it may do something else besides.
     """
 
     kind: ReferenceKind
@@ -63,6 +64,7 @@ class Reference:
     pull_request: int = 0
     title: str = ""
     partial: bool = False
+    aside: bool = False
 
 
 def title_key(title: str) -> str:
@@ -73,10 +75,11 @@ def title_key(title: str) -> str:
 def series_key(title: str, author: str, series: tuple[int, int]) -> str:
     """What the parts of a series `[n/N]` have in common: its author, N, and the words beside the counter.
 
-    Those before the counter (`[MoE] [2/3]`), or else the first two after it.
+    Those before the counter (`[MoE] [2/3]`), or else those after it up to a colon, or the first two.
     """
     before, _, after = _COUNTER.sub("\n", title[:TITLE_LIMIT], count=1).casefold().partition("\n")
-    lead = re.findall(r"\w+", before) or re.findall(r"\w+", after)[:2]
+    subject, colon, _ = after.lstrip("]) :").partition(":")
+    lead = re.findall(r"\w+", before) or re.findall(r"\w+", subject)[: None if colon else 2]
     return " ".join([author.casefold(), str(series[1]), *lead])
 
 
@@ -91,7 +94,7 @@ def references(message: str, repository: str) -> tuple[Reference, ...]:
     act = _ACT.match(title)
     found = list(_said(body if act else _lead(body), repository))
     if act:
-        found = _joined(_in_title(act, repository), found)
+        found = _joined(_in_title(act, repository), [replace(reference, aside=False) for reference in found])
     else:
         found += (Reference("follows_up", pull_request=n) for n in _pulls(_without_own(title), repository))
     found += _followed(_lead(body), repository)
@@ -128,7 +131,7 @@ def _said(body: str, repository: str) -> Iterator[Reference]:
         kind: ReferenceKind = "reverts" if sentence["reverts"] else "relands"
         partial = bool(sentence["part"] or sentence["some"])
         for reference in _listed(sentence["what"], kind, repository):
-            yield Reference(kind, reference.sha, reference.pull_request, partial=partial)
+            yield Reference(kind, reference.sha, reference.pull_request, partial=partial, aside=True)
 
 
 def _joined(own: Reference, said: list[Reference]) -> list[Reference]:
@@ -138,15 +141,8 @@ def _joined(own: Reference, said: list[Reference]) -> list[Reference]:
     number = own.pull_request or next((reference.pull_request for reference in same if reference.pull_request), 0)
     partial = own.partial or any(reference.partial for reference in same)
     joined = Reference(own.kind, sha, number, own.title, partial)
-    others = [
-        reference
-        for reference in said
-        if reference.kind != own.kind
-        or not (
-            (reference.sha and reference.sha == sha) or (reference.pull_request and reference.pull_request == number)
-        )
-    ]
-    return [joined, *others]
+    again = {Reference(own.kind, sha=sha), Reference(own.kind, pull_request=number)}
+    return [joined, *(reference for reference in said if replace(reference, partial=False) not in again)]
 
 
 def _followed(text: str, repository: str) -> Iterator[Reference]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, tzinfo
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from core.models import (
     Analysis,
-    Commit,
     CommitRecord,
+    Correction,
     Facts,
     Failure,
     Found,
@@ -25,20 +23,29 @@ from core.models import (
     Tier,
     Triage,
     Usage,
+    Verdict,
 )
-from report.prose import Origin, clean
+from report import figures
+from report.changes import Compatibility, changes_of, table
+from report.figures import Coverage, Names, Spending, Tiers
+from report.highlights import Highlight, Written, highlights
+from report.labels import labels
+from report.prose import Origin
+from report.stories import Relation, file_stories, fold, tell
+from report.titles import shown_title
+from report.trend import DayCount, first_day
 
 REPORT_VERSION: Literal[1] = 1
-
-# What a message's first line can be when nobody wrote one (see git-interpret-trailers(1)).
-_TRAILER = re.compile(r"(?:[A-Za-z]+-)+by: |Change-Id: |Cc: |Bug: |git-svn-id: ", re.IGNORECASE)
 
 State = Literal["model", "rules", "degraded", "given_up", "pending"]
 
 WebUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*$")]
 
 
-def anchor(kind: Literal["repository", "stats", "contents", "high", "medium", "low", "commit"], repository: str) -> str:
+Part = Literal["repository", "stats", "highlights", "compatibility", "contents", "high", "medium", "low", "commit"]
+
+
+def anchor(kind: Part, repository: str) -> str:
     """The id of a part of a page, unique among the repositories of a page; a commit's has `-` and the sha added.
 
     An owner has no dot and a kind no hyphen, so no two repositories share an id (`a-b/c` and `a/b-c` do not either).
@@ -46,7 +53,7 @@ def anchor(kind: Literal["repository", "stats", "contents", "high", "medium", "l
     return f"{kind}-{repository.replace('/', '.').lower()}"
 
 
-class Entry(Frozen):
+class Member(Frozen):
     """One commit of the day, with all that a view of it needs."""
 
     sha: Sha
@@ -56,6 +63,7 @@ class Entry(Frozen):
     branch: str
     committed_at: AwareDatetime
     landed_at: AwareDatetime
+    position: int = Field(default=0, ge=0, description="place within its push, oldest first")
     found_by: Found
     tier: Tier
     state: State = Field(
@@ -64,6 +72,8 @@ class Entry(Frozen):
     )
     facts: Facts | None
     triage: Triage | None
+    verdict: Verdict | None = None
+    correction: Correction | None = None
     analysis: Analysis | None
     failure: Failure | None
 
@@ -75,33 +85,36 @@ class Entry(Frozen):
     @property
     def depth(self) -> Tier:
         """How much of the analysis is shown: what was written, less what its tier has no use for."""
-        ranks = (Tier.LOW, Tier.MEDIUM, Tier.HIGH)
         written = self.analysis.depth if self.analysis else Tier.LOW
-        return min(self.tier, written, key=ranks.index)
+        return min(self.tier, written, key=lambda tier: tier.rank)
+
+    @property
+    def too_shallow(self) -> bool:
+        """Whether its analysis has less than its tier asks for."""
+        return self.analysis is not None and self.analysis.depth.rank < self.tier.rank
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether it may be shown within another's entry: nothing is owed to it and no person has judged it."""
+        return self.covered and self.correction is None
+
+    @property
+    def judged(self) -> Tier:
+        """The tier that it has by itself; what cancels out is filed low all the same."""
+        judge = self.correction or self.verdict or self.triage
+        return judge.tier if judge else Tier.MEDIUM
 
 
-class Tiers(Frozen):
-    """Number of commits by tier."""
+class Entry(Member):
+    """What is shown as one: a commit, or the newest of a few that cancel each other out, which hold the others."""
 
-    high: int = 0
-    medium: int = 0
-    low: int = 0
+    relations: tuple[Relation, ...] = Field(default=(), description="to commits that are not shown in this entry")
+    folded: tuple[Member, ...] = Field(default=(), description="the other commits of this entry, newest first")
+    cancelled: bool = Field(default=False, description="its commits leave nothing behind at the end of the day")
 
-
-class Coverage(Frozen):
-    """How many of the day's commits are analysed, and by whom.
-
-    `model`, `rules`, `degraded` and `pending` add up to `total`; `degraded` holds what was given up on, which is not
-    `covered`; `backfilled` counts again what reconciliation found.
-    """
-
-    total: int = 0
-    covered: int = 0
-    model: int = 0
-    rules: int = 0
-    degraded: int = 0
-    pending: int = 0
-    backfilled: int = 0
+    def member(self) -> Member:
+        """The commit alone."""
+        return Member.model_construct(**{name: getattr(self, name) for name in Member.model_fields})
 
 
 class Rewrite(Frozen):
@@ -131,11 +144,20 @@ class DailyReport(Frozen):
     language: Language
     revision: int = Field(ge=1, description="counts the pages of this day that differed")
     commit_url: WebUrl | None = Field(description="where the repository lies on the web, such as https://github.com")
-    entries: tuple[Entry, ...] = Field(description="newest first")
+    entries: tuple[Entry, ...] = Field(description="newest first; `commits` are those within them too")
+    highlights: tuple[Highlight, ...] = Field(default=(), description="what matters most, at most six lines")
+    highlights_by: str | None = Field(default=None, description="the model that wrote them; None: composed of facts")
+    compatibility: tuple[Compatibility, ...] = Field(default=(), description="the most telling first")
     tiers: Tiers
     coverage: Coverage
     usage: Usage = Field(description="tokens and dollars of the day")
+    spending: Spending = Spending()
+    names: Names = Names()
     source: Source
+    still_open: bool = Field(default=False, description="made before the day was closed: commits may still come")
+    trend: tuple[DayCount, ...] = Field(
+        default=(), description="the counts of this day, and before it of the 29 earlier ones that have a report"
+    )
 
     @property
     def zone(self) -> tzinfo:
@@ -147,13 +169,29 @@ class DailyReport(Frozen):
         """Where the texts of the day come from."""
         return Origin(self.repository, self.commit_url)
 
-    def anchor(self, entry: Entry) -> str:
+    def anchor(self, entry: Member | Relation) -> str:
         """The id of a commit on every page it is on."""
         return f"{anchor('commit', self.repository)}-{entry.sha}"
 
     def group(self, tier: Tier) -> tuple[Entry, ...]:
         """The commits of one tier, newest first."""
         return tuple(entry for entry in self.entries if entry.tier is tier)
+
+    def count(self, tier: Tier) -> int:
+        """How many commits are filed in a tier."""
+        counted: int = getattr(self.tiers, tier.value)
+        return counted
+
+    @property
+    def commits(self) -> tuple[Member, ...]:
+        """Every commit, newest first, those too that are shown within the entry of another."""
+        if not any(entry.folded for entry in self.entries):
+            return self.entries
+        every = [member for entry in self.entries for member in (entry, *entry.folded)]
+        return _newest_first(every)
+
+
+Shown = TypeVar("Shown", bound=Member)
 
 
 def assemble(
@@ -168,14 +206,31 @@ def assemble(
     source_ok: bool = True,
     asked: str = "",
     rewrites: Sequence[Rewrite] = (),
+    earlier: Sequence[DayCount] = (),
+    still_open: bool = False,
+    elsewhere: Sequence[CommitRecord] = (),
+    written: Written | None = None,
+    expired: Sequence[Entry] = (),
 ) -> DailyReport:
     """The report of a day from the records of its commits, in whatever order they come.
 
     `timezone` is an IANA name, `web_url` the repository's web page or the site it is on (None: no links), `asked` what
-    the source was asked, in words. Raises pydantic.ValidationError (a ValueError) for a malformed argument.
+    the source was asked, in words, `earlier` the counts of other days, of which the month before this one is kept,
+    `elsewhere` the commits of other days that these speak of or that speak of these (`Ledger.kin`), `written` the
+    highlights by the model, if it was asked, `expired` entries of the kept report that stay as they are, because
+    commits of theirs have no record any more.
+    Raises pydantic.ValidationError (a ValueError) for a malformed argument.
     """
-    ordered = sorted(records, key=_landing, reverse=True)
-    entries = tuple(entry_from_record(record) for record in ordered)
+    told = [member for entry in expired for member in (entry, *entry.folded)]
+    known = {member.sha for member in told}
+    ordered = sorted((one for one in records if one.commit.sha not in known), key=_landing, reverse=True)
+    alone = {record.commit.sha: entry_from_record(record) for record in ordered}
+    stories = tell(ordered, elsewhere, ZoneInfo(timezone), lambda record: alone[record.commit.sha].may_cancel)
+    filed = file_stories(tuple(alone.values()), stories)
+    shown = _newest_first((*fold(filed, stories), *expired))
+    entries = (*filed, *told)
+    lines, author = highlights(shown, written, labels(language))
+    tiers = Tiers(**{tier.value: sum(entry.tier is tier for entry in entries) for tier in Tier})
     return DailyReport(
         repository=repository,
         day=day,
@@ -183,11 +238,18 @@ def assemble(
         language=language,
         revision=revision,
         commit_url=web_site(web_url, repository),
-        entries=entries,
-        tiers=Tiers(**{tier.value: sum(entry.tier is tier for entry in entries) for tier in Tier}),
-        coverage=_coverage(entries),
-        usage=_usage(entries),
+        entries=shown,
+        highlights=lines,
+        highlights_by=author,
+        compatibility=_compatibility(shown, day),
+        tiers=tiers,
+        coverage=figures.coverage(entries),
+        usage=figures.usage(entries, written),
+        spending=figures.spending(entries, written),
+        names=figures.names(entries),
         source=Source(ok=source_ok, asked=asked, rewrites=tuple(rewrites)),
+        still_open=still_open,
+        trend=_trend(day, tiers, earlier),
     )
 
 
@@ -201,29 +263,31 @@ def entry_from_record(record: CommitRecord) -> Entry:
     commit = record.commit
     return Entry(
         sha=commit.sha,
-        title=_title(commit),
+        title=shown_title(commit),
         author=commit.author,
         login=commit.login,
         branch=commit.branch,
         committed_at=commit.committed_at,
         landed_at=commit.landed_at,
+        position=commit.position,
         found_by=commit.found_by,
         tier=record.tier,
         state=_state(record),
         facts=record.facts,
         triage=record.triage,
+        verdict=record.verdict,
+        correction=record.correction,
         analysis=record.analysis,
         failure=record.failure,
     )
 
 
+def _newest_first(commits: Iterable[Shown]) -> tuple[Shown, ...]:
+    return tuple(sorted(commits, key=lambda one: (one.landed_at, one.position, one.sha), reverse=True))
+
+
 def _landing(record: CommitRecord) -> tuple[datetime, int, str]:
     return record.commit.landed_at, record.commit.position, record.commit.sha
-
-
-def _title(commit: Commit) -> str:
-    """The first line of the message, or the short sha when it shows nothing or there are trailers alone."""
-    return commit.sha[:7] if _TRAILER.match(commit.title) or not clean(commit.title) else commit.title
 
 
 def _state(record: CommitRecord) -> State:
@@ -234,26 +298,12 @@ def _state(record: CommitRecord) -> State:
     return record.analysis.origin if record.analysis else "pending"
 
 
-def _coverage(entries: Sequence[Entry]) -> Coverage:
-    states = [entry.state for entry in entries]
-    return Coverage(
-        total=len(entries),
-        covered=sum(entry.covered for entry in entries),
-        model=states.count("model"),
-        rules=states.count("rules"),
-        degraded=states.count("degraded") + states.count("given_up"),
-        pending=states.count("pending"),
-        backfilled=sum(entry.found_by is Found.BACKFILL for entry in entries),
-    )
+def _compatibility(entries: Iterable[Entry], day: date) -> tuple[Compatibility, ...]:
+    lasting = [(entry.sha, entry.facts.changes) for entry in entries if entry.facts and not entry.cancelled]
+    return table(change for sha, changes in lasting for change in changes_of(sha, day, changes))
 
 
-def _usage(entries: Sequence[Entry]) -> Usage:
-    spent = [entry.analysis.usage for entry in entries if entry.analysis]
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in spent),
-        cached_tokens=sum(usage.cached_tokens for usage in spent),
-        cache_write_tokens=sum(usage.cache_write_tokens for usage in spent),
-        output_tokens=sum(usage.output_tokens for usage in spent),
-        cost_usd=round(math.fsum(usage.cost_usd for usage in spent), 6),
-        calls=sum(usage.calls for usage in spent),
-    )
+def _trend(day: date, tiers: Tiers, earlier: Sequence[DayCount]) -> tuple[DayCount, ...]:
+    before = [count for count in earlier if first_day(day) <= count.day < day]
+    today = DayCount(day=day, high=tiers.high, medium=tiers.medium, low=tiers.low)
+    return (*sorted(before, key=lambda count: count.day), today)

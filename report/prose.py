@@ -66,7 +66,9 @@ class Span(NamedTuple):
 
 def clean(text: str) -> str:
     """One line without control, bidirectional and invisible characters; white space folded to single spaces."""
-    return " ".join("".join(map(_visible, text)).split())
+    if not (text.isprintable() and _BLANK.isdisjoint(text)):  # texts that need a look at each character are few
+        text = "".join(map(_visible, text))
+    return " ".join(text.split())
 
 
 def _visible(character: str) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from core.models import Found, Insights, Tier
+from report import judgement
 from report.prose import clean, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from core.models import Analysis, Reason, Unseen
-    from report.daily import DailyReport, Entry, Rewrite
+    from core.models import Analysis, ChangeType, Unseen
+    from report.daily import DailyReport, Entry, Member, Rewrite
     from report.labels import Labels
 
 LOW_SUMMARY_LIMIT = 100
@@ -53,6 +53,25 @@ def coverage(report: DailyReport, labels: Labels) -> str:
     return " · ".join([*parts, labels.word("revision", n=report.revision)] if report.revision > 1 else parts)
 
 
+def day_notes(report: DailyReport, labels: Labels) -> list[str]:
+    """What the budget took away; where the money went, and what the check of names took out. Empty on a plain day."""
+    found = []
+    counts, spending = report.coverage, report.spending
+    limited = {"budget_shallower": counts.budget_shallower, "budget_rules": counts.budget_rules}
+    if any(limited.values()):
+        parts = [labels.word(key, n=n) for key, n in limited.items() if n]
+        found.append(labels.word("budget", parts=labels.word("reason_separator").join(parts)))
+    spent = [(tier, getattr(spending, tier.value)) for tier in Tier if getattr(spending, tier.value)]
+    costs = [labels.word("cost_of_tier", tier=labels.tiers[tier], cost=dollars(cost)) for tier, cost in spent]
+    if spending.batched:
+        costs.append(labels.word("cost_of_batch", n=spending.batched, cost=dollars(spending.batch)))
+    if len(costs) > 1:  # one tier alone has cost what the coverage line says
+        found.append(labels.word("cost", parts=" · ".join(costs)))
+    if report.names.removed:
+        found.append(labels.word("names_of_day", n=report.names.removed, checked=report.names.checked))
+    return found
+
+
 def dollars(amount: float) -> str:
     """Cents, and four decimals below a dollar: a commit costs fractions of a cent."""
     return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
@@ -61,6 +80,8 @@ def dollars(amount: float) -> str:
 def source_notes(report: DailyReport, labels: Labels) -> list[str]:
     """What was replaced by force, and what to say when there is nothing to show or the source failed: never silence."""
     rewrites = [_rewrite(rewrite, labels) for rewrite in report.source.rewrites]
+    if report.still_open:
+        return [labels.word("still_open" if report.entries else "still_open_quiet"), *rewrites]
     if report.source.ok and report.entries:
         return rewrites
     if report.source.ok:
@@ -84,7 +105,7 @@ def sizes(entry: Entry, labels: Labels) -> list[str]:
     """Added and deleted lines, and the number of files."""
     if entry.facts is None:
         return [labels.word("no_facts")]
-    lines = f"+{entry.facts.additions:,} −{entry.facts.deletions:,}"
+    lines = f"+{labels.number(entry.facts.additions)} −{labels.number(entry.facts.deletions)}"
     return [lines, labels.word("files", n=entry.facts.files)]
 
 
@@ -96,11 +117,14 @@ def tier_name(tier: Tier, labels: Labels) -> str:
 def origin(entry: Entry, labels: Labels) -> str:
     """Who analysed it: the model by name, rules, or nobody yet."""
     model = entry.analysis.model if entry.analysis and entry.analysis.model else ""
-    return labels.word(f"origin_{entry.state}", model=model).strip()
+    name = labels.word(f"origin_{entry.state}", model=model).strip()
+    return labels.word("origin_batch", origin=name) if entry.analysis and entry.analysis.batch else name
 
 
 def mark(entry: Entry, labels: Labels) -> str:
-    """A word beside the title of a commit that lacks its analysis; empty when all is well."""
+    """A word beside the title of a commit that lacks its analysis or is cancelled out; empty when all is well."""
+    if entry.cancelled:
+        return labels.word("cancelled", n=1 + len(entry.folded))
     return "" if entry.covered else origin(entry, labels)
 
 
@@ -116,9 +140,31 @@ def notes(entry: Entry, labels: Labels) -> list[str]:
         found.append(labels.word("given_up_note", stage=failure.stage, n=failure.attempts, reason=failure.reason))
     if entry.state == "model" and entry.facts and entry.facts.incomplete:  # the rules say it in their own text
         found.append(labels.word("partial_note"))
-    if entry.analysis and entry.analysis.unseen:
-        found.append(_unseen(entry.analysis.unseen, labels))
-    return found
+    return [*found, *_notes_on_analysis(entry, entry.analysis, labels)] if entry.analysis else found
+
+
+def _notes_on_analysis(entry: Entry, analysis: Analysis, labels: Labels) -> Iterator[str]:
+    if short := _shortfall(entry, analysis):
+        yield labels.word(short, depth=labels.tiers[analysis.depth])
+    if analysis.parts > 1:
+        yield labels.word("parts_note", n=analysis.parts)
+    if analysis.unseen:
+        yield _unseen(analysis.unseen, labels)
+    if analysis.names_removed:
+        yield labels.word("names_note", n=analysis.names_removed)
+
+
+def _shortfall(entry: Entry, analysis: Analysis) -> str:
+    """Why the analysis is less than its tier asks for, as the key of a sentence; empty when it is not."""
+    if entry.failure is not None or analysis.origin == "degraded":
+        return ""  # their own notes say it
+    if analysis.limit == "budget":
+        return "budget_rules_note" if analysis.origin == "rules" else "budget_note"
+    if not entry.too_shallow:
+        return ""
+    if analysis.limit == "room":
+        return "room_note"
+    return "corrected_note" if entry.correction else "raised_note"
 
 
 def _unseen(unseen: Sequence[Unseen], labels: Labels) -> str:
@@ -138,32 +184,22 @@ def is_backfilled(entry: Entry) -> bool:
     return entry.found_by is Found.BACKFILL
 
 
-def reasons(entry: Entry, labels: Labels) -> str:
-    """Why it has its tier, in a few words."""
-    if entry.triage is None:
-        return labels.word("unjudged")
-    return labels.word("reason_separator").join(_reason(reason, labels) for reason in entry.triage.reasons)
-
-
-def _reason(reason: Reason, labels: Labels) -> str:
-    subject = reason.subject
-    if re.fullmatch(r"[^\s`]*[_./-][^\s`]*", subject):  # a name out of the code, not a number or a word
-        subject = f"`{subject}`"
-    if reason.code not in labels.reasons:  # a page of long ago may hold a code that has been retired
-        return f"{reason.code} {subject}".strip()
-    return labels.reason(reason.model_copy(update={"subject": subject}))
-
-
-def fields(entry: Entry, labels: Labels, tier_mark: str = "") -> list[Field]:
+def fields(report: DailyReport, entry: Entry, labels: Labels, tier_mark: str = "") -> list[Field]:
     """The analysis as labelled parts, as many as its tier has use for; `tier_mark` stands before the tier's name."""
     tier = f"{tier_mark} {tier_name(entry.tier, labels)}".strip()
-    why = reasons(entry, labels)
+    why = judgement.why(entry, report.zone, labels)
     found = [Field("importance", labels.word("importance"), "line", f"{tier} · {why}" if why else tier)]
-    types = entry.analysis.types if entry.analysis else (entry.triage.type,) if entry.triage else ()
-    if types:
+    if types := types_of(entry):
         named = labels.word("list_separator").join(labels.types[kind] for kind in types)
         found.insert(0, Field("types", labels.word("types"), "line", named))
     return [*found, *_written(entry.analysis, entry, labels)] if entry.analysis else found
+
+
+def types_of(commit: Member) -> tuple[ChangeType, ...]:
+    """What kind of change it is, by its analysis or else by the rules; nothing when nobody has looked."""
+    if commit.analysis:
+        return commit.analysis.types
+    return (commit.triage.type,) if commit.triage else ()
 
 
 def _written(analysis: Analysis, entry: Entry, labels: Labels) -> list[Field]:

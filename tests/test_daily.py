@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from core.models import Failure, Tier, Usage
-from report.daily import Coverage, Source, Tiers, anchor, web_site
-from tests.records import START, analysis, commit, record, report, sha_of, varied_day
+from report.daily import Source, anchor, web_site
+from report.figures import Coverage, Names, Spending, Tiers
+from tests.records import START, analysis, commit, judged_day, record, report, sha_of, varied_day
 
 
 def test_coverage_counts_every_commit_once() -> None:
@@ -23,6 +24,22 @@ def test_coverage_counts_every_commit_once() -> None:
 def test_tokens_and_dollars_are_added_up() -> None:
     day = report([record(1), record(2), record(3, analysis=analysis(usage=Usage(output_tokens=5, cost_usd=0.1)))])
     assert day.usage == Usage(input_tokens=2400, cached_tokens=6000, output_tokens=305, cost_usd=0.10039, calls=2)
+
+
+def test_what_the_budget_took_away_is_counted_by_what_was_done_instead() -> None:
+    found = report(judged_day()).coverage
+    assert (found.total, found.covered, found.model, found.rules) == (10, 10, 9, 1)
+    assert (found.budget_shallower, found.budget_rules) == (1, 1)
+
+
+def test_cost_by_tier_adds_up_and_batches_are_a_part_of_it() -> None:
+    day = report(judged_day())
+    assert day.spending == Spending(high=0.027975, medium=0.000195, low=0.00039, batch=0.000195, batched=1)
+    assert day.spending.high + day.spending.medium + day.spending.low == pytest.approx(day.usage.cost_usd)
+
+
+def test_names_looked_up_and_left_out_are_added_up() -> None:
+    assert report(judged_day()).names == Names(checked=47, removed=3)
 
 
 def test_an_outage_is_never_full_coverage() -> None:
@@ -113,3 +130,12 @@ def test_a_failed_source_and_what_it_was_asked_are_kept() -> None:
 
 def test_commit_times_keep_their_instant() -> None:
     assert report([record(1)]).entries[0].committed_at == commit(1).committed_at
+
+
+def test_commits_of_one_push_keep_their_order_where_some_are_shown_as_one() -> None:
+    told = ["Add X (#1)", "Add Y (#2)", 'Revert "Add X" (#3)', "Add Z (#4)"]
+    records = [record(at, message=text, landed_at=START, position=at) for at, text in enumerate(told)]
+    day = report(records)
+    assert [entry.sha for entry in day.entries] == [sha_of(n) for n in (3, 2, 1)]
+    assert [commit.sha for commit in day.commits] == [sha_of(n) for n in (3, 2, 1, 0)]
+    assert (day.tiers, day.count(Tier.LOW), day.coverage.total) == (Tiers(low=4), 4, 4)

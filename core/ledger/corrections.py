@@ -26,6 +26,7 @@ class CorrectionLedger(Connection):
             else:
                 pipe.hset(key, sha, correction.model_dump_json())
             pipe.zadd(f"{P}dirty", {f"{repository} {self.day_of_second(landed)}": seconds + micros / 1_000_000})
+            pipe.zadd(f"{P}notify", {f"again {commit_id}": seconds + micros / 1_000_000})
             pipe.execute()
         return True
 
@@ -48,8 +49,3 @@ class CorrectionLedger(Connection):
         One that was left to a batch is due at once instead. False when the commit is unknown, or at work already.
         """
         return bool(self._run("reanalyse", commit_id, queue, message, self.patience_seconds))
-
-    def landed(self, repository: str, prefix: str) -> list[str]:
-        """The shas of a repository's commits that begin with some hex digits, in order."""
-        found = self.redis.zscan_iter(f"{P}landed:{repository}", match=f"{prefix}*", count=1000)
-        return sorted({sha.decode() for sha, _ in found})

@@ -6,23 +6,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import blake2b
 
+from core.errors import DaybookError
 from core.ledger.connection import P
 from core.ledger.days import DayLedger
+from core.ledger.past import PastLedger
 from core.models import CommitRecord
 from core.references import references, series_key, title_key
 
-SHORTEST_SHA = 7
+SHORTEST_PREFIX = 4  # git's own
+NAMED_DIGITS = 7  # of a sha in a message, at least
 AT_ONCE = 500  # commits in one round trip
 HOPS = 2  # a re-land names the revert, which names the original
 MOST_OF_ONE_NAME = 20
 MOST_KIN = 1000  # commits of other days that one day's page asks about
+MOST_TOLD = 5  # of the commits that begin alike
 
 
-class AmbiguousSha(LookupError):
+class AmbiguousSha(DaybookError):
     """Several commits of the repository begin with these digits."""
 
 
-class StoryLedger(DayLedger):
+class StoryLedger(DayLedger, PastLedger):
     """What commits are called and what they call others: `name:landed second:sha` in one sorted set a repository.
 
     Names are `p:12` (its pull request), `t:DIGEST` (its title), `n:DIGEST` (its series); in capitals what it speaks of:
@@ -30,17 +34,20 @@ class StoryLedger(DayLedger):
     """
 
     def find_commit(self, repository: str, prefix: str) -> str | None:
-        """The sha of the one received commit that begins with `prefix`, 7 or more hex digits; None when none does.
+        """The sha of the one received commit that begins with `prefix`, 4 or more hex digits; None when none does.
 
         Raises AmbiguousSha when several do.
         """
         prefix = prefix.lower()
-        if len(prefix) < SHORTEST_SHA or not set(prefix) <= set("0123456789abcdef"):
+        if len(prefix) < SHORTEST_PREFIX or not set(prefix) <= set("0123456789abcdef"):
             return None
-        found = self.redis.zrangebylex(f"{P}shas:{repository}", f"[{prefix}", f"({prefix}g", 0, 2)
+        key, ends = f"{P}shas:{repository}", (f"[{prefix}", f"({prefix}g")
+        past = self.past_with(repository, prefix)
+        found = [sha.decode() for sha in self.redis.zrangebylex(key, *ends, 0, MOST_TOLD)] + past
         if len(found) > 1:
-            raise AmbiguousSha(f"several commits of {repository} begin with {prefix}")
-        return str(found[0].decode()) if found else None
+            count, told = self.redis.zlexcount(key, *ends) + len(past), ", ".join(found[:MOST_TOLD])
+            raise AmbiguousSha(f"{prefix} begins {count} commits of {repository}: {told}")
+        return found[0] if found else None
 
     def kin(self, repository: str, records: Sequence[CommitRecord]) -> list[CommitRecord]:
         """The other commits that these name or are named by, directly or over one between; oldest first."""
@@ -63,7 +70,9 @@ class StoryLedger(DayLedger):
                 for name in _looked_up(record):
                     pipe.zrevrangebylex(f"{P}names:{repository}", f"({name}~", f"[{name}", 0, MOST_OF_ONE_NAME)
             answers = pipe.execute()
-        return (row.decode().rpartition(":")[2] for rows in answers for row in rows)
+        rows = (row.decode() for answer in answers for row in answer)
+        known = {record.commit.sha for record in records}
+        return (row.rpartition(":")[2] for row in rows if not row.startswith("S:") or _names_one(row, known))
 
     def commits(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
         """The records of some commits, in that order, without those that are not there any more."""
@@ -115,7 +124,7 @@ def _own(record: CommitRecord) -> Iterator[str]:
 
 def _looked_up(record: CommitRecord) -> Iterator[str]:
     """The beginnings of names by which a commit's kin is found."""
-    yield f"S:{record.commit.sha[:SHORTEST_SHA]}"
+    yield f"S:{record.commit.sha[:NAMED_DIGITS]}"
     for name in _own(record):
         if name[0] in "pt":
             yield f"{name.upper()[0]}{name[1:]}:"
@@ -130,6 +139,11 @@ def _looked_up(record: CommitRecord) -> Iterator[str]:
 
 def _shas_named(record: CommitRecord) -> list[str]:
     return [one.sha for one in references(record.commit.message, record.commit.repository) if one.sha]
+
+
+def _names_one(name: str, shas: set[str]) -> bool:
+    """Whether one of these shas begins with the digits of `S:DIGITS:SECOND:SHA`."""
+    return any(sha.startswith(name.split(":")[1]) for sha in shas)
 
 
 def _digest(text: str) -> str:

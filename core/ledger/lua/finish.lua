@@ -20,6 +20,7 @@ redis.call('HINCRBY', counters, outcome, 1)
 spend(ARGV[6], ARGV[7], ARGV[8], 9)
 for name in string.gmatch(ARGV[15], '[^\n]+') do redis.call('ZADD', P .. 'names:' .. ARGV[7], 0, name) end
 redis.call('SADD', P .. 'untold', id)
+redis.call('ZADD', P .. 'notify', now, (again and 'again ' or 'new ') .. id)
 for i = 16, #ARGV, 2 do
   redis.call('HINCRBY', counters, ARGV[i], ARGV[i + 1])
   redis.call('HINCRBY', P .. 'totals', ARGV[i], ARGV[i + 1])

@@ -17,7 +17,8 @@ local queued, known = 0, 0
 for i = 0, n - 1 do
   local at = 10 + i * 4
   local id = repository .. '@' .. ARGV[at]
-  local fresh = redis.call('SET', P .. 'record:' .. id, ARGV[at + 2], 'NX')
+  local past = redis.call('HEXISTS', past_key(repository, ARGV[at]), string.sub(ARGV[at], 3)) == 1
+  local fresh = not past and redis.call('SET', P .. 'record:' .. id, ARGV[at + 2], 'NX')
   if fresh then
     redis.call('ZADD', landed, ARGV[at + 1], ARGV[at])
     redis.call('ZADD', P .. 'shas:' .. repository, 0, ARGV[at])

@@ -1,0 +1,152 @@
+"""Commits → which speaks of which: each reference resolved to the one commit it means; pure, linear, terminating.
+
+A reference leads only to a commit that landed before, so there are no loops and none speaks of itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from core.references import Reference, ReferenceKind, references, series_key, title_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.models import CommitRecord
+
+# A revert changes about as many lines as what it takes back; beyond this it is another or a larger change.
+MOST_TIMES_LARGER = 2
+MOST_CANDIDATES = 50  # of one name that are weighed
+CLOSELY = 1.1  # times larger, where its title does not call it a revert
+SMALL_LINES = 20  # what is this small is not compared
+
+
+@dataclass(frozen=True)
+class Told:
+    """A commit with what the stories need of it."""
+
+    record: CommitRecord
+
+    @property
+    def sha(self) -> str:
+        """Its sha."""
+        return self.record.commit.sha
+
+    @property
+    def branch(self) -> str:
+        """The branch it landed on."""
+        return self.record.commit.branch
+
+    @cached_property
+    def order(self) -> tuple[datetime, int, str]:
+        """Its place in the order of landing."""
+        commit = self.record.commit
+        return commit.landed_at, commit.position, commit.sha
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """What its message speaks of."""
+        return references(self.record.commit.message, self.record.commit.repository)
+
+    @property
+    def pull_request(self) -> int:
+        """Its own pull request; 0 when it has none."""
+        return (self.record.facts.pull_request if self.record.facts else None) or 0
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Its parents, as far as the diff was read."""
+        return self.record.facts.parents if self.record.facts else ()
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """Which part of a series it is, and of how many (0: not known)."""
+        return self.record.facts.series if self.record.facts else None
+
+    @cached_property
+    def series(self) -> str:
+        """What it has in common with the other parts of its series; empty when it is none."""
+        commit = self.record.commit
+        return series_key(commit.title, commit.login or commit.author, self.part) if self.part else ""
+
+    @property
+    def lines(self) -> int | None:
+        """Changed lines; None when they are not known."""
+        facts = self.record.facts
+        return facts.additions + facts.deletions if facts and not facts.incomplete else None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One commit speaks of an earlier one."""
+
+    kind: ReferenceKind
+    source: Told
+    target: Told
+    partial: bool = False
+    aside: bool = False
+
+
+def mirrors(revert: Told, taken_back: Sequence[Told], *, closely: bool) -> bool:
+    """Whether a revert is about as large as what it takes back; where sizes are not known it is, but not `closely`."""
+    sizes = [commit.lines for commit in taken_back]
+    if revert.lines is None or None in sizes:
+        return not closely
+    small, large = sorted([revert.lines, sum(size or 0 for size in sizes)])
+    return large <= (small * CLOSELY if closely else max(SMALL_LINES, small * MOST_TIMES_LARGER))
+
+
+class Resolver:
+    """Finds the commit that a reference means, among commits given in the order of landing."""
+
+    def __init__(self, commits: Iterable[Told]) -> None:
+        self.by_sha: dict[str, Told] = {}
+        self.by_pull: dict[int, list[Told]] = defaultdict(list)
+        self.by_title: dict[str, list[Told]] = defaultdict(list)
+        self.taken: set[str] = set()
+        for commit in commits:
+            self.by_sha[commit.sha] = commit
+            self.by_pull[commit.pull_request].append(commit)
+            self.by_title[title_key(commit.record.commit.title)].append(commit)
+        self.shas = sorted(self.by_sha)
+
+    def edges(self, source: Told) -> list[Edge]:
+        """What a commit speaks of; only once of each other commit, in the strongest way."""
+        found: dict[str, Edge] = {}
+        for reference in sorted(
+            source.references, key=lambda one: ("reverts", "relands", "follows_up").index(one.kind)
+        ):
+            target = self._target(reference, source)
+            if target is not None and target.sha not in found:
+                found[target.sha] = Edge(reference.kind, source, target, reference.partial, reference.aside)
+        self.taken.update(edge.target.sha for edge in found.values() if edge.kind == "reverts" and not edge.partial)
+        return list(found.values())
+
+    def _target(self, reference: Reference, source: Told) -> Told | None:
+        if reference.sha and (named := self._by_prefix(reference.sha, source)):
+            return named
+        own = reference.pull_request == source.pull_request
+        if reference.pull_request and not own and (found := self.by_pull.get(reference.pull_request)):
+            return self._latest(found, source)
+        found = self.by_title.get(reference.title, []) if reference.title else []
+        if reference.sha and len(found) > 1:
+            return None  # the sha is of none of these, and the title of several
+        return self._latest(found, source)
+
+    def _by_prefix(self, prefix: str, source: Told) -> Told | None:
+        place = bisect_left(self.shas, prefix)
+        alike = [sha for sha in self.shas[place : place + 2] if sha.startswith(prefix)]
+        found = self.by_sha[alike[0]] if len(alike) == 1 else None
+        return found if found and found.order < source.order else None
+
+    def _latest(self, candidates: Sequence[Told], source: Told) -> Told | None:
+        """The latest that landed before, of the same branch if there is one, best one that nobody took back yet."""
+        place = bisect_left(candidates, source.order, key=lambda commit: commit.order)
+        earlier = candidates[max(0, place - MOST_CANDIDATES) : place]
+        near = [commit for commit in earlier if commit.branch == source.branch] or earlier
+        return max(near, key=lambda commit: (commit.sha not in self.taken, commit.order), default=None)

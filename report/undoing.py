@@ -1,0 +1,127 @@
+"""A day's commits → those that cancel each other out: chains of land, revert and re-land by their net effect; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from report.kinship import Edge, Told, mirrors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Root = tuple[str, str]  # ("sha", …) of the change itself, or ("title", …) where nobody knows the change
+
+
+class Changes:
+    """What change each commit puts in (+1) or takes out (-1), whoever made that change first."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Root, int]] = {}
+
+    def add(self, commit: Told, edges: Sequence[Edge]) -> tuple[Root, int]:
+        """The change of a commit, whose targets were added before."""
+        self._known[commit.sha] = found = self._change(commit, edges)
+        return found
+
+    def of(self, commit: Told) -> tuple[Root, int]:
+        """The change of a commit that was added."""
+        return self._known[commit.sha]
+
+    def _change(self, commit: Told, edges: Sequence[Edge]) -> tuple[Root, int]:
+        reverted = [edge.target for edge in edges if edge.kind == "reverts"]
+        if any(edge.partial for edge in edges) or len(reverted) > 1:
+            return ("sha", commit.sha), 1  # a change of its own
+        if reverted:
+            root, sign = self.of(reverted[0])
+            return root, -sign
+        if again := next((edge.target for edge in edges if edge.kind == "relands"), None):
+            return self.of(again)
+        for reference in commit.references:
+            if reference.kind != "follows_up" and reference.title and not reference.partial:
+                return ("title", reference.title), -1 if reference.kind == "reverts" else 1
+        return ("sha", commit.sha), 1
+
+
+def cancelled(
+    day: Sequence[Told],
+    edges: Mapping[str, Sequence[Edge]],
+    changes: Changes,
+    may_cancel: Callable[[Told], bool],
+) -> list[list[Told]]:
+    """Groups of commits of the day, in the order of landing, that leave nothing behind; `day` in that order too.
+
+    Only what landed on one branch cancels out, only whole reverts do, and only what `may_cancel`.
+    """
+    standing: dict[Root, list[Told]] = defaultdict(list)  # what is in or out by now, by the change it is of
+    found: list[tuple[list[Root], list[Told]]] = []
+    for commit in day:
+        wanted = _undoes(commit, edges[commit.sha], changes)
+        undone = [standing[root][-1] for root, sign in wanted.items() if _stands(standing[root], sign, changes)]
+        fits = len(undone) == len(wanted) and all(one.branch == commit.branch for one in undone)
+        aside = any(edge.aside for edge in edges[commit.sha] if edge.kind == "reverts")
+        if fits and all(map(may_cancel, [commit, *undone])) and mirrors(commit, undone, closely=aside):
+            for root in wanted:
+                standing[root].pop()
+            found.append((list(wanted), [*undone, commit]))
+        else:
+            standing[changes.of(commit)[0]].append(commit)
+    return _gathered(found)
+
+
+def _undoes(commit: Told, edges: Sequence[Edge], changes: Changes) -> dict[Root, int]:
+    """The changes, with their signs, that must stand for a commit to cancel them."""
+    whole = [edge.target for edge in edges if edge.kind == "reverts" and not edge.partial]
+    if len(whole) > 1:
+        return dict(map(changes.of, whole))
+    root, sign = changes.of(commit)
+    return {root: -sign}
+
+
+def _stands(commits: Sequence[Told], sign: int, changes: Changes) -> bool:
+    return bool(commits) and changes.of(commits[-1])[1] == sign
+
+
+def _gathered(found: Sequence[tuple[list[Root], list[Told]]]) -> list[list[Told]]:
+    """One group for all that was done to a change, and for changes that were taken back together."""
+    groups: dict[Root, list[Told]] = {}
+    for roots, commits in found:
+        first, *others = {id(groups[root]): groups[root] for root in roots if root in groups}.values() or [[]]
+        for other in others:
+            first += other
+            groups.update({root: first for root, group in groups.items() if group is other})
+        first += commits
+        groups.update(dict.fromkeys(roots, first))
+    distinct = {id(group): group for group in groups.values()}.values()
+    return [sorted(group, key=lambda one: one.order) for group in distinct]
+
+
+def merged(day: Sequence[Told]) -> dict[str, list[Told]]:
+    """What each merge of the day brought onto its branch, oldest first; `day` in the order of landing."""
+    by_sha = {commit.sha: commit for commit in day}
+    seen = _trunks(day, by_sha)
+    found: dict[str, list[Told]] = {}
+    for merge in day:
+        brought, waiting = [], list(merge.parents[1:])
+        while waiting:
+            commit = by_sha.get(waiting.pop())
+            if commit is not None and commit.sha not in seen:
+                seen.add(commit.sha)
+                brought.append(commit)
+                waiting += commit.parents
+        if brought:
+            found[merge.sha] = sorted(brought, key=lambda one: one.order)
+    return found
+
+
+def _trunks(day: Sequence[Told], by_sha: Mapping[str, Told]) -> set[str]:
+    """The first-parent way back from each commit that is no other's parent, such as the newest of a branch."""
+    found: set[str] = set()
+    inner = {parent for commit in day for parent in commit.parents}
+    for head in day:
+        commit = head if head.sha not in inner else None
+        while commit is not None and commit.sha not in found:
+            found.add(commit.sha)
+            commit = by_sha.get(commit.parents[0]) if commit.parents else None
+    return found
