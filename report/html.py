@@ -1,11 +1,11 @@
-"""DailyReport → one HTML file that stands alone: no script, no request to anywhere."""
+"""DailyReport → one HTML file that stands alone: no request to anywhere, and whole without its one small script."""
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import tzinfo
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -14,8 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.models import Language, Tier
-from report import wording
-from report.daily import Coverage, DailyReport, Entry, Tiers, anchor
+from report import changes_words, charts, storylines, wording
+from report.addresses import HTML_FILES, Address, served, single
+from report.daily import DailyReport, Member, anchor
+from report.figures import Tiers
+from report.filters import filters
+from report.highlights import LINKS_SHOWN
 from report.labels import labels
 from report.prose import cut_title, html_text
 
@@ -30,33 +34,23 @@ class Link:
     href: str
     text: str
     rel: str = ""
-
-
-@dataclass(frozen=True)
-class Day:
-    """A line of the archive."""
-
-    day: date
-    tiers: dict[Tier, int]
-    coverage: Coverage
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """A repository in the archive: its latest days with their numbers, and the dates of the earlier ones."""
-
-    repository: str
-    days: tuple[Day, ...]
-    earlier: tuple[date, ...] = ()
+    type: str = ""  # the media type of what it leads to; such a link is told to the browser too
 
 
 def html_page(
-    reports: Sequence[DailyReport], *, navigation: Sequence[Link] = (), language: Language | None = None
+    reports: Sequence[DailyReport],
+    *,
+    navigation: Sequence[Link] = (),
+    language: Language | None = None,
+    address: Address | None = None,
+    lacking: Sequence[str] = (),
 ) -> str:
     """The page of one or several repositories of one day; each repository speaks its own language.
 
     `navigation` is for a page that is served by the site, `language` for what surrounds the repositories (the first
-    one's when it is not given).
+    one's when it is not given), `address` where the commits lie that a commit's story speaks of (when it is not given:
+    on the site for a page that is served, else in files beside this one), `lacking` the repositories whose report
+    cannot be read.
     Raises ValueError when there is no report or they are of different days.
     """
     if len({report.day for report in reports}) != 1:
@@ -64,27 +58,30 @@ def html_page(
     language = language or reports[0].language
     heading = labels(language).word("title", day=reports[0].day)
     title = " · ".join([heading, *(report.repository for report in reports[:3])])
-    sections = [(report, labels(report.language)) for report in reports]
-    return _page("report.html", language, title, navigation, heading=heading, sections=sections)
+    return page(
+        "day.html" if lacking or len(reports) > 1 else "report.html",
+        language,
+        title,
+        navigation,
+        heading=heading,
+        lacking=lacking,
+        sections=[(report, labels(report.language)) for report in reports],
+        filters=filters(reports, labels(language)),
+        address=address or (served if navigation else HTML_FILES),
+    )
 
 
 def commit_page(report: DailyReport, *, navigation: Sequence[Link] = ()) -> str:
     """The page of one commit: the only entry of `report`."""
     (entry,) = report.entries
     title = f"{cut_title(entry.title)} · {report.repository}"
-    return _page("commit.html", report.language, title, navigation, report=report, entry=entry)
-
-
-def archive_page(shelves: Sequence[Shelf], days: Sequence[date], language: Language) -> str:
-    """The archive; `days` are those of any repository, newest first."""
-    title = labels(language).word("archive_title")
-    return _page("archive.html", language, title, (), shelves=shelves, days=days)
+    return page("commit.html", report.language, title, navigation, report=report, entry=entry, address=single)
 
 
 def notice_page(kind: str, language: Language) -> str:
-    """A page that says why there is no page: `not_found`, `unauthorised`, `throttled`, `closed` or `unavailable`."""
+    """A page that says why there is no page: `not_found`, `ambiguous`, `damaged`, `closed` …: a key of the labels."""
     heading = labels(language).word(kind)
-    return _page("notice.html", language, heading, (), heading=heading, text=labels(language).word(f"{kind}_text"))
+    return page("notice.html", language, heading, (), heading=heading, text=labels(language).word(f"{kind}_text"))
 
 
 def tier_numbers(tiers: Tiers) -> dict[Tier, int]:
@@ -94,18 +91,24 @@ def tier_numbers(tiers: Tiers) -> dict[Tier, int]:
 
 @cache
 def content_security_policy() -> str:
-    """What a page may load: its own style, known by its hash, and nothing else."""
-    digest = b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    """What a page may load: its own styles and script, each known by its hash, and nothing else."""
+    style, archive, script = (f"'sha256-{_digest(_part(name))}'" for name in ("style.css", "archive.css", "script.js"))
+    own = f"style-src {style} {archive}; script-src {script}"
+    return f"default-src 'none'; {own}; img-src data:; base-uri 'none'; form-action 'self'"
+
+
+def _digest(text: str) -> str:
+    return b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache
-def _style() -> Markup:
-    # Ours alone, and without `<`: safe to stand inside <style>.
-    return Markup(files("report").joinpath("templates/style.css").read_text("utf-8"))  # noqa: S704
+def _part(name: str) -> Markup:
+    # Ours alone, and without `<`: safe to stand inside <style> and <script>.
+    return Markup(files("report").joinpath(f"templates/{name}").read_text("utf-8"))  # noqa: S704
 
 
-def _page(template: str, language: Language, title: str, navigation: Sequence[Link], **values: object) -> str:
+def page(template: str, language: Language, title: str, navigation: Sequence[Link], **values: object) -> str:
+    """A page from a template of templates/; what surrounds its body is in `language`."""
     return (
         _templates()
         .get_template(template)
@@ -114,7 +117,9 @@ def _page(template: str, language: Language, title: str, navigation: Sequence[Li
             title=title,
             navigation=navigation,
             policy=content_security_policy(),
-            style=_style(),
+            style=_part("style.css"),
+            archive_style=_part("archive.css"),
+            script=_part("script.js"),
             **values,
         )
     )
@@ -130,7 +135,9 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.globals.update(TIERS=tuple(Tier), anchor=anchor, wording=wording, counts=_counts)
+    templates.globals.update(LINKS_SHOWN=LINKS_SHOWN, STEPS_SHOWN=changes_words.STEPS_SHOWN, TIERS=tuple(Tier),
+                             anchor=anchor, changes_words=changes_words, charts=charts, counts=_counts,
+                             storylines=storylines, tier_numbers=tier_numbers, wording=wording)  # fmt: skip
     templates.filters.update(prose=html_text, cut=cut_title, when=_when, moment=_moment)
     return templates
 
@@ -139,9 +146,9 @@ def _counts(report: DailyReport) -> dict[Tier, int]:
     return tier_numbers(report.tiers)
 
 
-def _when(entry: Entry, zone: tzinfo) -> str:
+def _when(entry: Member, zone: tzinfo) -> str:
     return entry.committed_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _moment(entry: Entry, zone: tzinfo) -> str:
+def _moment(entry: Member, zone: tzinfo) -> str:
     return entry.committed_at.astimezone(zone).isoformat(timespec="seconds")

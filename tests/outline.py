@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
-_VOID = {"meta", "link", "br", "hr", "img", "input"}
+_VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
 
 
 @dataclass
@@ -82,7 +82,7 @@ class _Reader(HTMLParser):
             self.open.append(tag)
         if name := values.get("id"):
             self.outline.ids.append(name)
-        if tag == "a":
+        if tag == "a" and ("href" in values or "id" not in values):  # a target alone, as Markdown pages have them
             self.outline.links.append(values["href"] or "")
         if re.fullmatch("h[1-6]", tag):
             self.outline.headings.append((int(tag[1]), ""))
