@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 
 from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage, Usage
 from workers.calibration import Calibration, Uncalibrated
-from workers.conversation import Mend, converse, estimate_of, heard
+from workers.conversation import Heard, Mend, Question, converse, estimate_of, heard
 from workers.deadlines import within
 from workers.messages_api import BatchAnswer, MessagesApi, Request
 from workers.model_errors import AnalysisRefused, ModelUnavailable, NeedsDirectCall, ReplyTruncated
@@ -30,6 +30,8 @@ TOTAL_SECONDS = 540.0
 # Reading in parts may take this much longer: its parts come first, then as much as for any other commit.
 _PARTS_FACTOR = 1.5
 _BATCH_SECONDS = 120.0
+
+T = TypeVar("T")
 
 
 class Analyst:
@@ -94,10 +96,21 @@ class Analyst:
         """US dollars that an analysis will cost, about; 0 for models without a price. Asks nobody."""
         order = Order(commit, facts, triage, diff, language, depth)
         question = question_of(order, self._models[depth])
-        dollars = self._price(question.request(), DEPTHS[depth].reply_tokens)
+        dollars = self.price(question.request(), DEPTHS[depth].reply_tokens)
         for note in questions_about(order, parts_of(order), self._models[Tier.MEDIUM]):
-            dollars += self._price(note.request(), NOTES_TOKENS // 2)
+            dollars += self.price(note.request(), NOTES_TOKENS // 2)
         return dollars
+
+    def price(self, request: Request, reply_tokens: int) -> float:
+        """US dollars that a request will cost, about; 0 for a model without a price. Asks nobody."""
+        price = price_of(request.model)
+        prompt = round(estimate_of(request) * self._calibration.token_ratio(request.model))
+        return price.cost(Usage(input_tokens=prompt, output_tokens=reply_tokens)) if price else 0.0
+
+    def ask(self, question: Question[T]) -> Heard[T]:
+        """The answer to a question that is not about a single commit; raises as `analyse`."""
+        with within(self._total):
+            return converse(self._api, question, self._calibration)
 
     def in_one_call(self, order: Order) -> bool:
         """Whether one call shows the model all of a commit that it should see; only then it can go into a batch."""
@@ -160,11 +173,6 @@ class Analyst:
 
     def _question(self, order: Order) -> CommitQuestion:
         return question_of(_safe(order), self._models[order.depth])
-
-    def _price(self, request: Request, reply_tokens: int) -> float:
-        price = price_of(request.model)
-        prompt = round(estimate_of(request) * self._calibration.token_ratio(request.model))
-        return price.cost(Usage(input_tokens=prompt, output_tokens=reply_tokens)) if price else 0.0
 
 
 def _safe(order: Order) -> Order:

@@ -14,6 +14,7 @@ import anthropic
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.models import ChangeType, Insights, Language, Opinion, Tier
+from report.labels import labels
 from workers.diffview import visible
 from workers.worked_examples import words
 
@@ -189,8 +190,15 @@ def checked_reply(text: str, depth: Tier, language: Language) -> Reply:
     except ValidationError as error:
         raise InvalidReply(_explain(error)) from None  # its own text would quote the reply
     reply = _fitted(found, _LIMITS[depth])
-    _check_language(reply, language)
+    _check_language(replace(reply, scope=()).texts, language)  # an entry of the scope may be a name alone
     return reply
+
+
+def checked_line(text: str, limit: int, language: Language) -> str:
+    """One clean line of prose, at most `limit` long as `length` counts, in the language; raises InvalidReply."""
+    line = _text("text", text, limit)
+    _check_language((line,), language)
+    return line
 
 
 def checked_notes(text: str) -> tuple[Note, ...]:
@@ -285,15 +293,15 @@ def _ended_early(field: str, text: str, limit: int) -> str:
     return text[: ends[-1]].rstrip("；;").rstrip()
 
 
-def _check_language(reply: Reply, language: Language) -> None:
-    """Judged by the prose without code; an entry of the scope may be a name alone."""
-    sentences = [_CODE_SPAN.sub("", text) for text in replace(reply, scope=()).texts]
+def _check_language(texts: tuple[str, ...], language: Language) -> None:
+    """Judged by the prose without code."""
+    sentences = [_CODE_SPAN.sub("", text) for text in texts]
     prose = " ".join(sentences)
     han, letters = len(_HAN.findall(prose)), len(_LETTER.findall(prose))
-    if language == "zh" and (han < 0.2 * letters or not all(map(_HAN.search, sentences))):
-        raise InvalidReply("the texts are not in Chinese")
-    if language == "en" and han > 0.1 * letters:
-        raise InvalidReply("the texts are not in English")
+    wanted = labels(language)
+    chinese = han >= 0.2 * letters and all(map(_HAN.search, sentences))
+    if not (chinese if wanted.han else han <= 0.1 * letters):
+        raise InvalidReply(f"the texts are not in {wanted.name}")
 
 
 def _explain(error: ValidationError) -> str:

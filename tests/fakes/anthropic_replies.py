@@ -38,6 +38,7 @@ _INVENTED_SENTENCES = {
 }
 # Of what is said file by file.
 _MOST_ENTRIES = 20
+_LINES_OF_A_DAY = 4
 _FILE = re.compile(r"^=== (.+?)(?: \(was .+?\))? \[|^=== (\S+)", re.MULTILINE)
 _PATH_IN_FACTS = re.compile(r"\bin ([\w./-]+\.\w+)|^\W*([\w./-]+/[\w.-]+\.\w+)", re.MULTILINE)
 _SHA = re.compile(r"^Commit: ([0-9a-f]{40,64})$", re.MULTILINE)
@@ -90,6 +91,8 @@ def with_one_invented_name(asked: Asked) -> str:
     reply, sentence = json.loads(reply_text(asked)), _INVENTED_SENTENCES[asked.chinese][0]
     if "advice" in reply:
         reply["advice"].append(sentence)
+    elif "lines" in reply:
+        reply["lines"][0]["text"] += f"{'' if asked.chinese else ' '}{sentence}"
     elif "summary" in reply:
         reply["summary"] = f"{reply['summary']}{'' if asked.chinese else ' '}{sentence}"
     return json.dumps(reply, ensure_ascii=False)
@@ -138,9 +141,16 @@ class _Writer:
     def _entries(self, items: Mapping[str, Any], name: str) -> list[Any]:
         """One entry; of what is said file by file, one for each file that is shown."""
         entry = self._asked.schema["$defs"][items["$ref"].removeprefix("#/$defs/")] if "$ref" in items else items
+        if "commits" in entry.get("properties", {}):
+            return [self._highlight(sha) for sha in _SHA.findall(self._asked.prompt)[:_LINES_OF_A_DAY]]
         by_file = "path" in entry.get("properties", {})
         files = shown_files(self._asked.prompt) if by_file and self._said is None else []
         return [self.value(items, name, file) for file in files[:_MOST_ENTRIES]] or [self.value(items, name)]
+
+    def _highlight(self, sha: str) -> dict[str, Any]:
+        """A line about one of the commits that are shown."""
+        text = "`{sha}` 影响所有部署。" if self._asked.chinese else "`{sha}` reaches every deployment."
+        return {"text": self._said or text.format(sha=sha[:7]), "commits": [sha[:10]]}
 
     def _text(self, name: str, file: str) -> str:
         if name == "path":

@@ -1,0 +1,57 @@
+"""What changed between two points → the HTML page of the site, also where there is nothing to show but how to ask."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from core.models import Language
+from report.changes_words import address, notes, rows
+from report.html import Link, page
+from report.labels import Labels, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from report.changes_between import Between
+
+_SPANS = (7, 30, 90)
+
+
+def changes_page(
+    repository: str,
+    language: Language,
+    *,
+    found: Between | None = None,
+    fault: str = "",
+    asked: tuple[str, str] = ("", ""),
+    last: date | None = None,
+    navigation: Sequence[Link] = (),
+) -> str:
+    """The page of `found`, or of what was wrong with what was `asked`; `last` is the last day that has a report."""
+    words = labels(language)
+    title = words.word("between_title", repository=repository)
+    return page(
+        "changes.html",
+        language,
+        title,
+        navigation,
+        repository=repository,
+        fault=fault,
+        asked=asked,
+        found=found,
+        notes=notes(found, words) if found else [],
+        rows=rows(found.changes, words) if found else [],
+        recent=_recent(repository, last, words) if last else [],
+    )
+
+
+def _recent(repository: str, last: date, words: Labels) -> list[tuple[str, str]]:
+    """Stretches that end with the last day: what they are called, and their address."""
+    return [
+        (
+            words.word("between_recent", n=span),
+            address(repository, str(last - timedelta(days=span - 1)), str(last)),
+        )
+        for span in _SPANS
+    ]

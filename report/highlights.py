@@ -1,0 +1,113 @@
+"""The day's highlights: which commits deserve one, what the model wrote of them, and lines composed of facts; pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from core.models import ChangeType, Frozen, Language, Sha, Tier, Usage
+from report.prose import clean, shorten
+
+if TYPE_CHECKING:
+    from report.daily import Entry
+    from report.labels import Labels
+
+FEWEST, MOST = 3, 6
+LINE_LIMIT = 120  # weight of a composed line, as `shorten` counts it
+LINKS_SHOWN = 12
+
+# What a reader must act on stands before what is good to know.
+_TYPES = (ChangeType.BREAKING, ChangeType.SECURITY, ChangeType.REVERT, ChangeType.FEATURE, ChangeType.PERFORMANCE,
+          ChangeType.BUGFIX, ChangeType.DEPENDENCY)  # fmt: skip
+# A full stop outside of `code`, and before white space where it is an ASCII one.
+_SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?(?:[。！？]|[.!?](?=\s|$))")
+
+
+class Highlight(Frozen):
+    """One line about one or several commits of the day; plain text with `code` spans, to be escaped by every view."""
+
+    text: str
+    shas: tuple[Sha, ...] = Field(min_length=1)
+
+
+class Written(Frozen):
+    """What the model wrote of a day. Without `lines`, it gave none that could be used, and is not asked again.
+
+    `basis` tells which commits of which tiers it was asked about: the lines hold as long as these are the same.
+    """
+
+    basis: str
+    lines: tuple[Highlight, ...]
+    model: str
+    usage: Usage
+
+
+def notable(entries: Iterable[Entry]) -> list[Entry]:
+    """The analysed commits of high and medium tier, those that matter most first; what cancels out is none."""
+    found = [entry for entry in entries if entry.tier is not Tier.LOW and entry.analysis and not entry.cancelled]
+    return sorted(found, key=_weight)
+
+
+def basis(entries: Iterable[Entry], language: Language) -> str:
+    """The same for the same notable commits in the same tiers and language."""
+    lines = sorted(f"{entry.sha} {entry.tier}" for entry in notable(entries))
+    return hashlib.sha256("\n".join([language, *lines]).encode()).hexdigest()
+
+
+def highlights(
+    entries: Sequence[Entry], written: Written | None, labels: Labels
+) -> tuple[tuple[Highlight, ...], str | None]:
+    """The day's lines, and the model that wrote them; None: they are composed of facts."""
+    if written and written.lines and written.basis == basis(entries, labels.language):
+        return written.lines, written.model
+    return composed(entries, labels), None
+
+
+def composed(entries: Iterable[Entry], labels: Labels) -> tuple[Highlight, ...]:
+    """At most six lines: the high commits, filled up to three with medium ones; a pull request's commits share a line.
+
+    Where there are more than six, the last line names the other high commits together.
+    """
+    groups = _by_pull_request(notable(entries))
+    high = [group for group in groups if group[0].tier is Tier.HIGH]
+    if len(high) > MOST:
+        rest = [entry.sha for group in high[MOST - 1 :] for entry in group]
+        last = Highlight(text=labels.word("highlights_rest", n=len(rest)), shas=tuple(rest))
+        return (*_lines(high[: MOST - 1]), last)
+    return tuple(_lines(groups[: max(FEWEST, len(high))]))
+
+
+def _weight(entry: Entry) -> tuple[int, int, float, str]:
+    types = entry.analysis.types if entry.analysis else ()
+    rank = min((_TYPES.index(kind) for kind in types if kind in _TYPES), default=len(_TYPES))
+    score = entry.triage.score if entry.triage else 0.0
+    return -entry.tier.rank, rank, -score, entry.sha
+
+
+def _by_pull_request(entries: Sequence[Entry]) -> list[list[Entry]]:
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        number = entry.facts.pull_request if entry.facts else None
+        groups.setdefault(f"#{number}" if number else entry.sha, []).append(entry)
+    return list(groups.values())
+
+
+def _lines(groups: Iterable[Sequence[Entry]]) -> Iterator[Highlight]:
+    """A line for each group; those that say the same are one."""
+    said: dict[str, tuple[str, ...]] = {}
+    for line in map(_line, groups):
+        said[line.text] = (*said.get(line.text, ()), *line.shas)
+    return (Highlight(text=text, shas=shas) for text, shas in said.items())
+
+
+def _line(group: Sequence[Entry]) -> Highlight:
+    """The first sentence of what is written of the weightiest, or its title."""
+    entry = group[0]
+    summary = clean(entry.analysis.summary) if entry.analysis else ""
+    first = _SENTENCE.match(summary)
+    text = (first[0] if first else summary) or entry.title
+    return Highlight(text=shorten(text, LINE_LIMIT), shas=tuple(one.sha for one in group))
