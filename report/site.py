@@ -1,72 +1,47 @@
-"""The Flask blueprint that serves the archive, the reports and single commits."""
+"""The Flask blueprint that serves the archive, the reports and single commits: routes, and what all answers share."""
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-from flask import Blueprint, Response, abort, redirect, request
+from flask import Blueprint, Response, abort, request
 from redis import RedisError
 from werkzeug.exceptions import NotFound
-from werkzeug.wrappers import Response as WerkzeugResponse
 
-from core.models import SHA_PATTERN, CommitRecord, Language
 from core.settings import Settings
 from report.access import Verdict, Visit, admit
-from report.daily import DailyReport, anchor, assemble
-from report.html import (
-    Day,
-    Link,
-    Shelf,
-    archive_page,
-    commit_page,
-    content_security_policy,
-    html_page,
-    notice_page,
-    tier_numbers,
-)
-from report.json import report_from_json, report_json
-from report.labels import labels
-from report.markdown import markdown
+from report.archive_pages import ArchivePages
+from report.bounded import Bounded
+from report.changes_site import ChangesPages
+from report.day_pages import DayPages, day_and_form
+from report.history import Archive, Histories
+from report.html import content_security_policy, notice_page
+from report.pages import RENDERED_BYTES
+from report.search.keeper import Keeper
+from report.search.pages import SearchPages
 from report.throttle import Throttle
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-DAYS_TOGETHER = 7  # links of the archive to the pages of all repositories
-DAYS_WITH_NUMBERS = 30  # per repository in the archive; each costs the reading of its report
-
-_DAY_FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(\.md|\.json)?", re.ASCII)
 
 _STATUS: dict[Verdict, int] = {"unauthorised": 401, "closed": 403, "throttled": 429}
 
-Form = Literal["html", "md", "json"]
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
-class Archive(Protocol):
-    """What the site reads from; `core.ledger.Ledger` is one."""
-
-    def repositories(self) -> list[str]:
-        """Every repository something was received of."""
-
-    def report_days(self, repository: str) -> list[date]:
-        """The days that have a report, newest first."""
-
-    def report(self, repository: str, day: date) -> bytes | None:
-        """A report as `report_json` wrote it."""
-
-    def record(self, repository: str, sha: str) -> CommitRecord | None:
-        """What is known of a commit."""
-
-
-def create_site(ledger: Archive, settings: Settings, throttle: Throttle | None = None) -> Blueprint:
+def create_site(
+    ledger: Archive,
+    settings: Settings,
+    throttle: Throttle | None = None,
+    *,
+    clock: Callable[[], datetime] = _now,
+) -> Blueprint:
     """The pages over what the ledger holds; no I/O before the first request.
 
     `throttle` counts wrong passwords; give the same to whatever else takes the password.
     """
     site = Blueprint("site", __name__)
-    pages = _Pages(ledger, settings)
+    shared = (ledger, settings, Histories(ledger), clock, Bounded[bytes](RENDERED_BYTES, len))
     guesses = throttle or Throttle()
 
     @site.before_request
@@ -75,7 +50,7 @@ def create_site(ledger: Archive, settings: Settings, throttle: Throttle | None =
 
     @site.after_request
     def secure(response: Response) -> Response:
-        return _secured(response, settings)
+        return _secured(_conditional(response), settings)
 
     @site.errorhandler(NotFound)
     def not_found(_: NotFound) -> Response:
@@ -85,124 +60,46 @@ def create_site(ledger: Archive, settings: Settings, throttle: Throttle | None =
     def unavailable(_: RedisError) -> Response:
         return Response(notice_page("unavailable", settings.report_language), 503)
 
-    site.add_url_rule("/", "archive", pages.archive)
-    site.add_url_rule("/<file>", "day", pages.day)
-    site.add_url_rule("/<owner>/<name>", "repository", pages.repository)
-    site.add_url_rule("/<owner>/<name>/<file>", "report", pages.report)
-    site.add_url_rule("/<owner>/<name>/commit/<sha>", "commit", pages.commit)
+    _add_pages(site, DayPages(*shared), ArchivePages(*shared))
+    _add_changes(site, ChangesPages(*shared))
+    search = SearchPages(ledger, settings, Keeper(ledger, settings.daybook_home))
+    site.add_url_rule("/search", "search", search.html)
+    site.add_url_rule("/search.json", "search_json", search.json)
     return site
 
 
-class _Pages:
-    """One method per route."""
+def _add_pages(site: Blueprint, days: DayPages, archive: ArchivePages) -> None:
+    def file_of_repository(owner: str, name: str, file: str) -> Response:
+        return (days.report if day_and_form(file) else archive.stretch)(owner, name, file)
 
-    def __init__(self, ledger: Archive, settings: Settings) -> None:
-        self.ledger = ledger
-        self.settings = settings
-
-    def archive(self) -> Response:
-        shelves = [self._shelf(repository) for repository in sorted(self.ledger.repositories(), key=str.lower)]
-        days = sorted({day.day for shelf in shelves for day in shelf.days}, reverse=True)[:DAYS_TOGETHER]
-        return Response(archive_page(shelves, days, self.settings.report_language))
-
-    def day(self, file: str) -> Response:
-        day, form = _day_and_form(file)
-        names = sorted(self.ledger.repositories(), key=str.lower)
-        reports = [report for name in names if (report := self._kept(name, day))]
-        if not reports:
-            abort(404)
-        return _view(reports, form, [self._home(), *_forms(f"/{day}")], self.settings.report_language)
-
-    def repository(self, owner: str, name: str) -> WerkzeugResponse:
-        return redirect(f"/#{anchor('repository', self._known(owner, name))}")
-
-    def report(self, owner: str, name: str, file: str) -> Response:
-        day, form = _day_and_form(file)
-        repository = self._known(owner, name)
-        report = self._kept(repository, day)
-        if report is None:
-            abort(404)
-        navigation = self._around(repository, day) if form == "html" else []
-        return _view([report], form, navigation, report.language)
-
-    def commit(self, owner: str, name: str, sha: str) -> Response:
-        repository = self._known(owner, name)
-        if not re.fullmatch(SHA_PATTERN, sha):
-            abort(404)
-        record = self.ledger.record(repository, sha)
-        if record is None:
-            abort(404)
-        settings = self.settings
-        day = record.commit.landed_at.astimezone(settings.zone).date()
-        report = assemble(
-            [record],
-            repository=record.commit.repository,
-            day=day,
-            timezone=settings.report_timezone,
-            language=settings.language_of(repository),
-            revision=1,
-            web_url=settings.web_url(repository),
-        )
-        navigation = [self._home(repository)]
-        if day in self.ledger.report_days(repository):
-            words = labels(report.language)
-            target = f"/{repository}/{day}#{report.anchor(report.entries[0])}"
-            navigation.append(Link(target, words.word("day_report", day=day)))
-        return Response(commit_page(report, navigation=navigation))
-
-    def _known(self, owner: str, name: str) -> str:
-        """The repository as the ledger spells it; an address may use any case, as on GitHub."""
-        wanted = f"{owner}/{name}".lower()
-        return next((known for known in self.ledger.repositories() if known.lower() == wanted), "") or abort(404)
-
-    def _kept(self, repository: str, day: date) -> DailyReport | None:
-        raw = self.ledger.report(repository, day)
-        return report_from_json(raw) if raw else None
-
-    def _shelf(self, repository: str) -> Shelf:
-        days = self.ledger.report_days(repository)
-        reports = (self._kept(repository, day) for day in days[:DAYS_WITH_NUMBERS])
-        shown = tuple(Day(report.day, tier_numbers(report.tiers), report.coverage) for report in reports if report)
-        return Shelf(repository, shown, tuple(days[DAYS_WITH_NUMBERS:]))
-
-    def _home(self, repository: str = "") -> Link:
-        target = f"/#{anchor('repository', repository)}" if repository else "/"
-        return Link(target, labels(self.settings.report_language).word("archive"), "up")
-
-    def _around(self, repository: str, day: date) -> list[Link]:
-        """The archive, the neighbouring days, the same day elsewhere, and the other forms of a page."""
-        words = labels(self.settings.language_of(repository))
-        days = self.ledger.report_days(repository)
-        links = [self._home(repository)]
-        if earlier := max((other for other in days if other < day), default=None):
-            links.append(Link(f"/{repository}/{earlier}", f"← {words.word('previous_day')} {earlier}", "prev"))
-        if later := min((other for other in days if other > day), default=None):
-            links.append(Link(f"/{repository}/{later}", f"{words.word('next_day')} {later} →", "next"))
-        if len(self.ledger.repositories()) > 1:
-            links.append(Link(f"/{day}", words.word("all_repositories")))
-        return [*links, *_forms(f"/{repository}/{day}")]
+    site.add_url_rule("/", "archive", archive.archive)
+    site.add_url_rule("/<file>", "day", days.day)
+    site.add_url_rule("/<owner>/<name>", "repository", archive.repository)
+    site.add_url_rule("/<owner>/<name>/<file>", "report", file_of_repository)
+    site.add_url_rule("/<owner>/<name>/feed.atom", "feed", archive.feed)
+    site.add_url_rule("/<owner>/<name>/commit/<sha>", "commit", days.commit)
+    site.add_url_rule("/<owner>/<name>/author/<author>", "author", archive.author)
+    site.add_url_rule("/<owner>/<name>/area/<path:area>", "area", archive.area)
+    # A path that is nobody's is a page that is not there, for a reader who may read.
+    site.add_url_rule("/<path:anything>", "nothing", _nothing)
 
 
-def _day_and_form(file: str) -> tuple[date, Form]:
-    """The day and form of `2026-02-17`, `2026-02-17.md` or `2026-02-17.json`; anything else is no page."""
-    match = _DAY_FILE.fullmatch(file)
-    forms: dict[str | None, Form] = {None: "html", ".md": "md", ".json": "json"}
-    try:
-        return (date.fromisoformat(match[1]), forms[match[2]]) if match else abort(404)
-    except ValueError:  # the 30th of February
-        abort(404)
+def _add_changes(site: Blueprint, changes: ChangesPages) -> None:
+    site.add_url_rule("/<owner>/<name>/changes", "changes", changes.page)
+    site.add_url_rule("/<owner>/<name>/changes.md", "changes_markdown", changes.markdown)
+    site.add_url_rule("/<owner>/<name>/changes.json", "changes_json", changes.json)
 
 
-def _forms(address: str) -> list[Link]:
-    return [Link(f"{address}.md", "Markdown", "alternate"), Link(f"{address}.json", "JSON", "alternate")]
+def _nothing(anything: str) -> Response:  # noqa: ARG001 - the route names it
+    abort(404)
 
 
-def _view(reports: Sequence[DailyReport], form: Form, navigation: Sequence[Link], language: Language) -> Response:
-    if form == "md":
-        return Response(markdown(reports, language=language), content_type="text/markdown; charset=utf-8")
-    if form == "json":
-        return Response(report_json(reports), content_type="application/json")
-    return Response(html_page(reports, navigation=navigation, language=language))
+def _conditional(response: Response) -> Response:
+    """Name the version of a page by its digest, and answer 304 to who has it."""
+    if response.status_code == 200:
+        response.add_etag()
+        response.make_conditional(request)
+    return response
 
 
 def refusal(settings: Settings, throttle: Throttle) -> Response | None:
@@ -232,5 +129,7 @@ def _secured(response: Response, settings: Settings) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["Cache-Control"] = "public, max-age=60" if settings.site_public else "no-store"
+    # A private page may be kept by its reader's own browser, which has to ask each time whether it still may show it.
+    kept = "public, max-age=60" if settings.site_public else "private, no-cache"
+    response.headers["Cache-Control"] = kept if response.status_code in {200, 304} else "no-store"
     return response

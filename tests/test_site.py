@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import base64
-import http.client
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-from flask import Flask
-from werkzeug.serving import make_server
 
-from core.models import CommitRecord
-from core.settings import Settings
 from report.access import Visit, judge
 from report.html import content_security_policy, html_page
 from report.json import report_from_json, report_json
 from report.markdown import markdown
-from report.site import create_site
 from tests.outline import assert_sound, html_outline
 from tests.records import record, report, sha_of, varied_day
+from tests.serving import Client, Shelves, configured, serving
 
 DAY = date(2026, 2, 17)
 REPOSITORY = "Octocat/Hello-World"
 PATH = f"/{REPOSITORY}/2026-02-17"
-
-
-@dataclass
-class Shelves:
-    """An archive in memory."""
-
-    reports: dict[tuple[str, date], bytes] = field(default_factory=dict)
-    records: dict[tuple[str, str], CommitRecord] = field(default_factory=dict)
-    known: list[str] = field(default_factory=list)
-
-    def repositories(self) -> list[str]:
-        return self.known
-
-    def report_days(self, repository: str) -> list[date]:
-        return sorted((day for name, day in self.reports if name == repository), reverse=True)
-
-    def report(self, repository: str, day: date) -> bytes | None:
-        return self.reports.get((repository, day))
-
-    def record(self, repository: str, sha: str) -> CommitRecord | None:
-        return self.records.get((repository, sha))
 
 
 class Down(Shelves):
@@ -73,47 +42,6 @@ def filled() -> Shelves:
         {(REPOSITORY, one.commit.sha): one for one in records},
         [REPOSITORY, "hubot/tools", "hubot/new"],
     )
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    text: str
-
-
-@dataclass
-class Client:
-    port: int
-
-    def get(self, path: str, host: str = "127.0.0.1", **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        sent = {"Host": f"{host}:{self.port}"} | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", path, headers=sent)
-        answer = connection.getresponse()
-        found = Answer(answer.status, answer.headers, answer.read().decode())
-        connection.close()
-        return found
-
-
-@contextmanager
-def serving(archive: Shelves, **settings: Any) -> Iterator[Client]:
-    app = Flask("daybook", static_folder=None)
-    app.register_blueprint(create_site(archive, configured(**settings)))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield Client(server.server_port)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def configured(**settings: Any) -> Settings:
-    values: dict[str, Any] = {"site_password": None, "site_public": False, "report_dir": Path("unused")}
-    return Settings(_env_file=None, **values | settings)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +75,10 @@ def test_a_report_in_three_forms(local: Client) -> None:
     assert text.headers["Content-Type"] == "text/markdown; charset=utf-8"
     assert data.headers["Content-Type"] == "application/json"
     links = html_outline(page.text).links
-    assert links[1:6] == [
-        f"/#repository-{REPOSITORY.lower().replace('/', '.')}",
+    assert links[1:8] == [
+        "/",
+        f"/{REPOSITORY}",
+        f"/{REPOSITORY}/feed.atom",
         f"/{REPOSITORY}/2026-02-18",
         "/2026-02-17",
         f"{PATH}.md",
@@ -182,10 +112,11 @@ def test_one_commit_whatever_its_state(local: Client, number: int, shown: str) -
     assert_sound(html_outline(page.text.replace(f'href="{PATH}#', 'href="')))
 
 
-def test_a_commit_links_to_its_day_once_that_is_closed(local: Client) -> None:
-    anchor = f"#commit-octocat.hello-world-{sha_of(1)}"
-    assert f'href="{PATH}{anchor}"' in local.get(f"/{REPOSITORY}/commit/{sha_of(1)}").text
-    assert "2026-03" not in local.get(f"/{REPOSITORY}/commit/{sha_of(900)}").text.partition("<main")[0]
+@pytest.mark.parametrize(("number", "day"), [(1, "2026-02-17"), (900, "2026-03-07")])
+def test_a_commit_links_to_its_day_closed_or_open(local: Client, number: int, day: str) -> None:
+    address = f"/{REPOSITORY}/{day}#commit-octocat.hello-world-{sha_of(number)}"
+    assert address in html_outline(local.get(f"/{REPOSITORY}/commit/{sha_of(number)}").text).links
+    assert f'id="{address.partition("#")[2]}"' in local.get(address.partition("#")[0]).text
 
 
 @pytest.mark.parametrize(
@@ -202,7 +133,23 @@ def test_a_commit_links_to_its_day_once_that_is_closed(local: Client) -> None:
         f"/{REPOSITORY}/2026-02-17.html",
         "/nobody/nothing/2026-02-17",
         "/../etc/2026-02-17",
-        f"/{REPOSITORY}/commit/{sha_of(1)[:7]}",
+        f"/{REPOSITORY}/commit/abcdef0",
+        f"/{REPOSITORY}/2026-W09",
+        f"/{REPOSITORY}/2026-W54",
+        f"/{REPOSITORY}/9999-W52",
+        f"/{REPOSITORY}/2026-13",
+        f"/{REPOSITORY}/2026-03",
+        f"/{REPOSITORY}/2025",
+        f"/{REPOSITORY}/0000",
+        f"/{REPOSITORY}/author/Nobody",
+        f"/{REPOSITORY}/area/pars",
+        f"/{REPOSITORY}/2026-03-08",
+        "/2026-03-08",
+        "/nobody/nothing",
+        "/nobody/nothing/feed.atom",
+        f"/{REPOSITORY}/commit/{sha_of(1)}/more",
+        "/a/b/c/d/e",
+        f"/{REPOSITORY}/",
         f"/{REPOSITORY}/commit/{sha_of(1).upper().replace('0', 'A')}",
         f"/{REPOSITORY}/commit/{sha_of(77)}",
         f"/{REPOSITORY}/commit/{sha_of(1)}%0A",
@@ -236,7 +183,7 @@ def test_every_answer_has_the_security_headers(local: Client, path: str) -> None
     assert headers["Content-Security-Policy"] == f"{content_security_policy()}; frame-ancestors 'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Control"] == ("no-store" if path == "/none" else "private, no-cache")
 
 
 def test_a_public_site_is_open_and_may_be_cached() -> None:
@@ -314,9 +261,3 @@ def test_a_missing_or_malformed_host_is_not_local(headers: dict[str, str]) -> No
 
 def test_a_remote_reader_is_not_local_whatever_the_host_says() -> None:
     assert judge(Visit("203.0.113.9", "HTTP/1.1", {"Host": "localhost"}, None), configured()) == "closed"
-
-
-def test_a_repository_without_a_day_leads_to_its_place_in_the_archive(local: Client) -> None:
-    answer = local.get("/octocat/hello-world")
-    assert (answer.status, answer.headers["Location"]) == (302, "/#repository-octocat.hello-world")
-    assert local.get("/octocat/nothing").status == 404

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from report.throttle import MOST_ADDRESSES, WRONG_ALLOWED, Throttle
-from tests.test_site import PATH, filled, serving
+from tests.serving import serving
+from tests.test_site import PATH, filled
 
 
 class Clock:
