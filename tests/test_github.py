@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from core.errors import Permanent, Transient
 from core.models import Diff, FileChange
 from core.settings import Settings
-from tests.fakes.github import FakeGitHub, Trouble
+from tests.fakes.github import FakeGitHub
+from tests.fakes.github_answers import Trouble
 from tests.fakes.githubrepo import file_json
 from workers.github import EMPTY_BLOB, GitHub
 

@@ -9,7 +9,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -56,6 +56,8 @@ _RETRY: Final = Retry(
     respect_retry_after_header=False,
     raise_on_status=False,
 )
+# What was written although its answer was lost must not be written once more: only the caller can look whether it was.
+_RETRY_READS: Final = _RETRY.new(allowed_methods=("GET",))
 
 
 class NotThere(Permanent):
@@ -89,7 +91,8 @@ class GitHub:
     """Commits of repositories on GitHub. Threads may share one; the constructor does no I/O.
 
     Credentials: an App's id and private key, else a token, else none (60 requests an hour). `timeout` is in seconds,
-    for each wait on the network, `total` for one diff with all its pages.
+    for each wait on the network, `total` for one diff with all its pages. One that is `writing` repeats no request that
+    may have changed something.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class GitHub:
         timeout: float = 20.0,
         total: float = TOTAL_SECONDS,
         connections: int = 32,
+        writing: bool = False,
     ) -> None:
         self._token = token
         self._app_id = app_id
@@ -111,9 +115,9 @@ class GitHub:
             "base_url": api_url.rstrip("/"),
             "timeout": math.ceil(timeout),
             "pool_size": connections,
-            "retry": _RETRY,
+            "retry": _RETRY_READS if writing else _RETRY,
             "seconds_between_requests": 0,
-            "seconds_between_writes": 0,  # the only writes are requests for a token
+            "seconds_between_writes": 0,
             "lazy": True,
             "api_version": API_VERSION,
             "user_agent": "daybook",
@@ -149,17 +153,27 @@ class GitHub:
                 raise
 
     def ask(
-        self, repository: str, path: str, *, verb: str = "GET", etag: str = "", accept: Collection[int] = ()
+        self,
+        repository: str,
+        path: str,
+        *,
+        verb: str = "GET",
+        etag: str = "",
+        accept: Collection[int] = (),
+        body: Mapping[str, Any] | None = None,
+        media: str = "",
     ) -> Answer:
         """One request about a repository: `path` under its address, or the `next` page of an answer.
 
-        With `etag`, 304 comes back when nothing has changed since. Raises Transient or Permanent for every status from
-        400 on but those in `accept`.
+        With `etag`, 304 comes back when nothing has changed since. `body` is sent as JSON, `media` asks for a form of
+        the answer. Raises Transient or Permanent for every status from 400 on but those in `accept`.
         """
         url = path if path.startswith("http") else f"/repos/{repository}{path}"
+        headers = {"If-None-Match": etag} if etag else {}
+        headers |= {"Accept": media} if media else {}
         with _translated(repository), within(self._total):
             try:
-                return _asked(self._client_for(repository).requester, url, verb, etag, accept)
+                return _asked(self._client_for(repository).requester, url, verb, headers, accept, body)
             except github.GithubException as error:
                 if error.status in (401, 403, 404):
                     self._forget_installation(repository)
@@ -170,7 +184,14 @@ class GitHub:
         if self._app_id is None or self._private_key is None:
             return None
         with _translated(path), within(self._total), _readable_key():
-            return _asked(github.Github(auth=self._app_auth(), **self._options).requester, path, verb, "", accept)
+            return _asked(github.Github(auth=self._app_auth(), **self._options).requester, path, verb, {}, accept)
+
+    def login(self, repository: str) -> str | None:
+        """The account by which we write to a repository; None where GitHub does not tell (an installation's token)."""
+        if app := self.ask_as_app("/app"):
+            return f"{app.body['slug']}[bot]"
+        answer = self.ask(repository, f"{self._options['base_url']}/user", accept=(403, 404))
+        return str(answer.body["login"]) if answer.status == 200 else None
 
     @property
     def has_credentials(self) -> bool:
@@ -213,9 +234,15 @@ class GitHub:
             self._installations.pop(repository.partition("/")[0].lower(), None)
 
 
-def _asked(requester: Requester, url: str, verb: str, etag: str, accept: Collection[int]) -> Answer:
-    headers = {"If-None-Match": etag} if etag else {}
-    status, told, output = requester.requestJson(verb, url, headers=headers)
+def _asked(
+    requester: Requester,
+    url: str,
+    verb: str,
+    headers: dict[str, str],
+    accept: Collection[int],
+    sent: Mapping[str, Any] | None = None,
+) -> Answer:
+    status, told, output = requester.requestJson(verb, url, headers=headers, input=sent)
     body = json.loads(output) if output else None
     if status >= 400 and status not in accept:
         raise requester.createException(status, told, body if isinstance(body, dict) else {})

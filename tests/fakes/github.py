@@ -5,68 +5,34 @@ https://docs.github.com/en/rest/commits/commits and https://docs.github.com/en/r
 
 from __future__ import annotations
 
-import hashlib
 import json
-import socket
-import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from typing import Any, Self
+from urllib.parse import unquote, urlencode
 
 import jwt
 
+from tests.fakes.github_answers import (
+    Answer,
+    Misbehaviour,
+    Request,
+    Trouble,
+    not_found,
+    unreadable_jwt,
+)
+from tests.fakes.github_server import Handler, Server
 from tests.fakes.githubrepo import FakeRepository, Json, commit_json
+from tests.fakes.githubwriting import Contents, IssueBoard, Told
 
 FILES_PER_PAGE = 300
 MOST_FILES = 3000
-Trouble = Literal[
-    "primary",
-    "primary_429",
-    "secondary",
-    "secondary_silent",
-    "error",
-    "diff_unavailable",
-    "slow",
-    "reset",
-    "truncated",
-    "empty",
-]
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request that arrived."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-
-
-@dataclass
-class Answer:
-    """One answer to send."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class _Misbehaviour:
-    kind: Trouble
-    times: int
-    after: int
-    seconds: float
-    status: int
 
 
 @dataclass
@@ -80,6 +46,9 @@ class FakeGitHub:
 
     def __init__(self) -> None:
         self.repositories: dict[str, FakeRepository] = {}
+        self.boards: dict[str, IssueBoard] = {}
+        self.contents: dict[str, Contents] = {}
+        self.login: str | None = "daybook-bot"  # whose the tokens are; None: an installation's, which is not told
         self.requests: list[Request] = []
         self.tokens: set[str] = set()
         self.scopes: str | None = "repo"  # of the tokens; None: they are fine-grained
@@ -89,9 +58,9 @@ class FakeGitHub:
         self.remaining = 5000
         self._apps: dict[str, _App] = {}
         self._installation_tokens: dict[str, tuple[str, datetime]] = {}  # token → owner, end
-        self._troubles: list[_Misbehaviour] = []
+        self._troubles: list[Misbehaviour] = []
         self._lock = threading.RLock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.github = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -108,6 +77,8 @@ class FakeGitHub:
     def add_repository(self, name: str, clone: Path | None = None, *, private: bool = False) -> FakeRepository:
         """Serve a repository: a real clone's commits, or none until `add_commit`."""
         self.repositories[name.lower()] = FakeRepository(name, clone, private)
+        self.boards[name.lower()] = IssueBoard(name)
+        self.contents[name.lower()] = Contents()
         return self.repositories[name.lower()]
 
     def add_commit(self, name: str, sha: str, files: list[Json], *, parents: tuple[str, ...] = ()) -> None:
@@ -126,7 +97,7 @@ class FakeGitHub:
         `seconds` is the wait that a limit asks for, or how long `slow` takes; `status` is what `error` answers.
         """
         with self._lock:
-            self._troubles.append(_Misbehaviour(kind, times, after, seconds, status))
+            self._troubles.append(Misbehaviour(kind, times, after, seconds, status))
 
     def recover(self) -> None:
         """End all misbehaviour."""
@@ -137,7 +108,7 @@ class FakeGitHub:
         """The paths asked for, in order."""
         return [request.path for request in self.requests]
 
-    def arrived(self, request: Request) -> _Misbehaviour | None:
+    def arrived(self, request: Request) -> Misbehaviour | None:
         """Note a request; the trouble that it runs into, if any."""
         with self._lock:
             self.requests.append(request)
@@ -155,6 +126,14 @@ class FakeGitHub:
     def answer(self, request: Request) -> Answer:
         """What GitHub says to a request."""
         match [unquote(part) for part in request.path.strip("/").split("/")]:
+            case ["user"]:
+                return (
+                    Answer(200, {"login": self.login})
+                    if self.login
+                    else Answer(403, {"message": "Resource not accessible by integration"})
+                )
+            case ["app"]:
+                return Answer(200, {"slug": "daybook-app"}) if self._app(request) else unreadable_jwt()
             case ["rate_limit"]:
                 return self._rate_limit(request)
             case ["app", "installations"]:
@@ -195,7 +174,34 @@ class FakeGitHub:
                 return Answer(200, refs, links)
             case ["hooks", *rest]:
                 return self._hooks(request, repository, rest)
+            case ["issues", *rest]:
+                return self._write(request, name, rest)
+            case ["contents", *path]:
+                return self._file(request, name, "/".join(path))
         return not_found()
+
+    def _write(self, request: Request, name: str, rest: list[str]) -> Answer:
+        """What is about issues, in the name of the token's account."""
+        board = self.boards[name.lower()]
+        body = json.loads(request.body) if request.body else {}
+        with self._lock:
+            told = board.answer(request.method, rest, request.query, body, self._account(request))
+        if isinstance(told.body, list):
+            chosen, links = self._page(request, told.body, self._size(request, 100))
+            return Answer(200, chosen, links)
+        return Answer(told.status, told.body)
+
+    def _file(self, request: Request, name: str, path: str) -> Answer:
+        body = json.loads(request.body) if request.body else {}
+        with self._lock:
+            told: Told = self.contents[name.lower()].answer(request.method, path, request.query, body)
+        return Answer(told.status, told.body)
+
+    def _account(self, request: Request) -> Json:
+        given = request.headers.get("authorization", "").partition(" ")[2]
+        if given in self._installation_tokens:
+            return {"login": "daybook-app[bot]", "type": "Bot"}
+        return {"login": self.login or "some-app[bot]", "type": "User" if self.login else "Bot"}
 
     def _hooks(self, request: Request, repository: FakeRepository, rest: list[str]) -> Answer:
         """Webhooks are shown to administrators alone; others are told that there is nothing."""
@@ -234,6 +240,7 @@ class FakeGitHub:
             "id": 1, "name": name, "full_name": repository.name, "private": repository.private,
             "owner": {"login": owner}, "html_url": f"https://github.com/{repository.name}",
             "url": f"{self.url}/repos/{repository.name}", "default_branch": repository.default_branch,
+            "has_issues": self.boards[repository.name.lower()].open, "permissions": {"push": repository.writable},
         }  # fmt: skip
 
     def _commit(self, request: Request, repository: FakeRepository, revision: str) -> Answer:
@@ -320,115 +327,3 @@ class FakeGitHub:
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": reset,
         }
-
-
-def not_found() -> Answer:
-    return Answer(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
-
-
-def unreadable_jwt() -> Answer:
-    return Answer(401, {"message": "A JSON web token could not be decoded"})
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    github: FakeGitHub
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are part of the tests."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        self._handle()
-
-    def do_POST(self) -> None:
-        self._handle()
-
-    def _handle(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        self.rfile.read(length)
-        address = urlsplit(self.path)
-        query = {key: values[-1] for key, values in parse_qs(address.query).items()}
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, address.path, query, headers)
-        github = self.server.github
-        trouble = github.arrived(request)
-        if trouble is None:
-            self._send(_conditional(request, github.answer(request), github))
-        else:
-            self._misbehave(trouble, lambda: github.answer(request))
-
-    def _misbehave(self, trouble: _Misbehaviour, answer: Callable[[], Answer]) -> None:
-        match trouble.kind:
-            case "slow":
-                time.sleep(trouble.seconds)
-                self._send(answer())
-            case "reset":
-                # SO_LINGER of zero seconds: closing sends RST instead of FIN.
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.close_connection = True
-                self.connection.close()
-            case "truncated":
-                good = answer()
-                self._send_bytes(good.status, _encoded(good.body)[:-20], good.headers)
-            case _:
-                self._send(_limit_or_error(trouble))
-
-    def _send(self, answer: Answer) -> None:
-        limits = self.server.github.limits()
-        self._send_bytes(
-            answer.status, _encoded(answer.body) if answer.body is not None else b"", limits | answer.headers
-        )
-
-    def _send_bytes(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's signature
-        """Say nothing."""
-
-
-def _limit_or_error(trouble: _Misbehaviour) -> Answer:
-    primary = {"message": "API rate limit exceeded for user ID 583231."}
-    secondary = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}
-    spent = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time() + trouble.seconds))}
-    match trouble.kind:
-        case "primary":
-            return Answer(403, primary, spent)
-        case "primary_429":
-            return Answer(429, primary, spent)
-        case "secondary":
-            return Answer(403, secondary, {"Retry-After": str(int(trouble.seconds))})
-        case "secondary_silent":
-            return Answer(403, secondary)
-        case "diff_unavailable":
-            message = "Server Error: Sorry, this diff is temporarily unavailable due to heavy server load."
-            return Answer(422, {"message": message})
-        case "empty":
-            return Answer(200, None)
-    return Answer(trouble.status, {"message": "Server Error"})
-
-
-def _conditional(request: Request, answer: Answer, github: FakeGitHub) -> Answer:
-    """304 for what the client has already; only other answers count against the limit."""
-    if request.method == "GET" and answer.status == 200:
-        tag = f'W/"{hashlib.sha256(_encoded(answer.body)).hexdigest()}"'
-        if request.headers.get("if-none-match") == tag:
-            return Answer(304, None, {"ETag": tag})
-        answer.headers["ETag"] = tag
-    github.remaining -= 1
-    return answer
-
-
-def _encoded(body: Any) -> bytes:
-    return json.dumps(body).encode()

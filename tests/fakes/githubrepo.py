@@ -21,6 +21,7 @@ class FakeRepository:
     name: str
     clone: Path | None = None
     private: bool = False
+    writable: bool = True
     default_branch: str = "main"
     commits: dict[str, Json] = field(default_factory=dict)
     hooks: list[Json] = field(default_factory=list)
