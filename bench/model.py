@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 from pydantic import SecretStr
 
 from cli.triage import commit_from
+from core.languages import languages
 from core.models import Analysis, Language, Tier, Usage
 from core.settings import RepositorySettings, Settings
 from tests.fakes.anthropic import FakeAnthropic, Recorded
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("clone", type=Path)
     parser.add_argument("--last", type=int, default=200, help="commits (default 200)")
-    parser.add_argument("--language", choices=["zh", "en"], default="zh")
+    parser.add_argument("--language", choices=languages(), default="zh")
     parser.add_argument("--moved", type=float, default=0.0, help="share of commits that the model puts one tier higher")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)

@@ -30,7 +30,8 @@ from cli.replay import HOOK_PATH, chosen, post
 from core.errors import DaybookError
 from core.ledger import Ledger
 from tests.fakes.anthropic import Behaviour, FakeAnthropic
-from tests.fakes.github import FakeGitHub, Trouble
+from tests.fakes.github import FakeGitHub
+from tests.fakes.github_answers import Trouble
 from tests.reliability import NAME, calls, configure, ended, kill, ledger_of, many_commits, results
 from tests.running import SECRET, Daybook, daybook
 from workers.landings import Landing

@@ -11,16 +11,19 @@ from core.models import (
     ChangeType,
     Commit,
     CommitRecord,
+    Correction,
     Facts,
     Failure,
     Found,
     Insights,
     Language,
+    Opinion,
     Reason,
     Tier,
     Triage,
     Unseen,
     Usage,
+    Verdict,
 )
 from report.daily import DailyReport, assemble
 
@@ -181,6 +184,56 @@ def varied_day(language: Language = "zh", repository: str = REPOSITORY) -> list[
     ]
 
 
+SAID: dict[Language, tuple[str, str]] = {
+    "zh": ("旧客户端升级后请求会被拒绝。", "发布前人工核对过，影响所有部署"),
+    "en": ("Old clients are refused.", "it reaches every deployment"),
+}
+
+
+def judged_day(language: Language = "zh") -> list[CommitRecord]:
+    """Every way in which rules, model, budget and people come to a tier, one commit each."""
+    reason, by_hand = SAID[language]
+    flag = Reason(code="removed_flag", subject="--strict")
+    correction = Correction(tier=Tier.HIGH, why=by_hand, at=START + timedelta(days=1))
+    dear = Usage(input_tokens=9000, output_tokens=900, cost_usd=0.027, calls=2)
+    free = {"origin": "rules", "model": None, "usage": Usage(), "language": language}
+
+    def opinion(tier: Tier) -> Opinion:
+        return Opinion(tier=tier, reason=reason)
+
+    def judged(number: int, tier: Tier, title: str, rule: str, written: Analysis, **changes: Any) -> CommitRecord:
+        verdict = Verdict.model_validate({"tier": tier, "rule": rule, "fact": changes.pop("fact", "")})
+        return record(number, tier, title, verdict=verdict, analysis=written, **changes)
+
+    base = triage(Tier.MEDIUM, ChangeType.BUGFIX, Reason(code="base_product", subject="parser"))
+    floor = triage(Tier.HIGH, ChangeType.BREAKING, Reason(code="security"), flag)
+    docs = triage(Tier.LOW, ChangeType.DOCS, Reason(code="only_docs"))
+    high, medium = analysis(Tier.HIGH, language), analysis(Tier.MEDIUM, language)
+    return [
+        judged(1, Tier.HIGH, "Raised", "moved", high.model_copy(
+            update={"opinion": opinion(Tier.HIGH), "usage": dear, "parts": 5, "names_checked": 31, "names_removed": 2}
+        ), triage=base),
+        judged(2, Tier.MEDIUM, "One step", "one_step", medium.model_copy(
+            update={"opinion": opinion(Tier.HIGH), "names_checked": 9}), triage=docs),
+        judged(3, Tier.HIGH, "Held", "floor", high.model_copy(
+            update={"opinion": opinion(Tier.MEDIUM), "names_checked": 7, "names_removed": 1}
+        ), triage=floor, fact="removed_flag"),
+        judged(4, Tier.LOW, "Capped", "ceiling", analysis(
+            Tier.LOW, language, opinion=opinion(Tier.MEDIUM), batch=True), triage=docs, fact="only_docs"),
+        judged(5, Tier.LOW, "Lowered, its surplus hidden", "moved", medium.model_copy(
+            update={"opinion": opinion(Tier.LOW)}), triage=base),
+        record(6, Tier.MEDIUM, "Set by hand, waits for its depth", triage=base, correction=correction, analysis=medium),
+        judged(7, Tier.HIGH, "At medium depth for want of money", "agreed", medium.model_copy(
+            update={"opinion": opinion(Tier.HIGH), "limit": "budget"}), triage=floor),
+        judged(8, Tier.HIGH, "By rules for want of money", "rules", high.model_copy(
+            update={**free, "limit": "budget"}), triage=floor),
+        judged(9, Tier.HIGH, "Did not fit", "agreed", medium.model_copy(
+            update={"opinion": opinion(Tier.HIGH), "limit": "room"}), triage=floor),
+        judged(10, Tier.HIGH, "Raised, but read once only", "moved", medium.model_copy(
+            update={"opinion": opinion(Tier.HIGH)}), triage=base),
+    ]  # fmt: skip
+
+
 def report(records: Sequence[CommitRecord], repository: str = REPOSITORY, **changes: Any) -> DailyReport:
     """The report of the 17th of February 2026 in Shanghai."""
     values: dict[str, Any] = {
@@ -202,6 +255,8 @@ def pages() -> dict[str, list[DailyReport]]:
     return {
         "varied-zh": [report(varied_day())],
         "varied-en": [report(varied_day("en"), language="en", revision=3)],
+        "judged-zh": [report(judged_day())],
+        "judged-en": [report(judged_day("en"), language="en")],
         "quiet": [report([], "octocat/quiet", web_url=None)],
         "outage": [outage],
         "two": [

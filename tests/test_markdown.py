@@ -7,13 +7,13 @@ import re
 import pytest
 from hypothesis import given
 
-from core.models import Insights, Reason, Tier, Unseen
+from core.models import Correction, Insights, Opinion, Reason, Tier, Unseen, Verdict
 from report.markdown import markdown
 from report.prose import clean
 from tests.goldens import assert_golden
 from tests.hostile import hostile_text
 from tests.outline import assert_sound, markdown_outline
-from tests.records import analysis, facts, pages, record, report, triage, varied_day
+from tests.records import START, analysis, facts, pages, record, report, triage, varied_day
 
 PAGES = pages()
 
@@ -43,6 +43,7 @@ def test_the_outline_is_title_repository_group_commit() -> None:
         (1, "每日更新报告（2026-02-17）"),
         (2, "octocat/hello-world"),
         (3, "📊 统计摘要"),
+        (3, "✨ 今日要点"),
         (3, "📋 目录"),
         (3, "🔴 高重要度变更 (1)"),
         (4, "Parse headers in two layers, drop strict and keep [PCG] tags (#18164)"),
@@ -75,11 +76,18 @@ def strangers(text: str, web_url: str | None = None) -> str:
         model=text,
         insights=Insights(architecture=text, performance=text, security=text, compatibility=text),
         unseen=(Unseen(path=text, lines=3),),
+        opinion=Opinion(tier=Tier.HIGH, reason=text),
     )
-    judged = triage(Tier.HIGH, written.types[0], Reason(code="security", subject=text), Reason(code="x", subject=text))
+    moved = Verdict(tier=Tier.HIGH, rule="moved")
+    by_hand = Correction(tier=Tier.LOW, why=text, at=START)
+    judged = triage(
+        Tier.MEDIUM, written.types[0], Reason(code="security", subject=text), Reason(code="x", subject=text)
+    )
     known = facts(areas=(text,), paths=(text,))
-    high = record(1, Tier.HIGH, text, author=text, branch=text, analysis=written, triage=judged, facts=known)
-    low = record(2, Tier.LOW, text, author=text, analysis=analysis(summary=text))
+    high = record(
+        1, Tier.HIGH, text, author=text, branch=text, analysis=written, triage=judged, verdict=moved, facts=known
+    )
+    low = record(2, Tier.LOW, text, author=text, analysis=analysis(summary=text), correction=by_hand)
     return markdown([report([high, low], web_url=web_url, asked=text, source_ok=False)])
 
 

@@ -21,11 +21,32 @@ def test_whole_document(name: str) -> None:
     assert raw == json.dumps(json.loads(raw), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-@pytest.mark.parametrize("name", ["varied-zh", "varied-en", "quiet", "outage"])
+@pytest.mark.parametrize("name", ["varied-zh", "varied-en", "judged-zh", "quiet", "outage"])
 def test_there_and_back(name: str) -> None:
     (expected,) = PAGES[name]
     assert report_from_json(report_json([expected])) == expected
     assert report_json([report_from_json(report_json([expected]))]) == report_json([expected])
+
+
+LATER = {
+    "report": ("spending", "names"),
+    "coverage": ("budget_shallower", "budget_rules"),
+    "entry": ("verdict", "correction"),
+    "analysis": ("opinion", "names_checked", "names_removed", "parts", "batch", "limit"),
+}
+
+
+def test_a_report_from_before_there_were_two_judges_is_read() -> None:
+    (expected,) = PAGES["two"][:1]
+    document = json.loads(report_json([expected]))
+    (kept,) = document["reports"]
+    parts = {"report": [kept], "coverage": [kept["coverage"]], "entry": kept["entries"]}
+    parts["analysis"] = [entry["analysis"] for entry in kept["entries"]]
+    for part, names in LATER.items():
+        for found in parts[part]:
+            for name in names:
+                del found[name]
+    assert report_from_json(json.dumps(document).encode()).entries == expected.entries
 
 
 def test_a_document_of_two_is_not_one_report() -> None:

@@ -237,7 +237,7 @@ def _check(found: Analysis) -> None:
 
 
 def test_both_languages_word_the_same_things_with_the_same_values() -> None:
-    def fields(text: str | tuple[str, str]) -> set[str]:
+    def fields(text: str | tuple[str, ...]) -> set[str]:
         parts = text if isinstance(text, tuple) else (text,)
         return {name for part in parts for _, name, _, _ in string.Formatter().parse(part) if name}
 

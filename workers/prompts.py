@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from core.models import Commit, Facts, Language, PublicChange, Tier, Triage
+from report.labels import labels
 from workers.diffview import DiffView, visible
 from workers.replies import Note
 from workers.worked_examples import WorkedExample, commit_text, examples, notes_example
@@ -107,15 +108,6 @@ one to three sentences for each of architecture, performance, security and compa
 entries, each one or two sentences. `advice`: one to five entries, each one or two sentences.""",
 }
 
-_LANGUAGES: dict[Language, str] = {
-    "zh": """\
-Language: write every text in simplified Chinese (简体中文), as Chinese engineers write: 自然、准确、简洁的技术中文，\
-不要翻译腔。Code names, model names and established English terms (KV cache, CUDA graph, token) stay in English, \
-with a space between Chinese and Latin letters. Use Chinese punctuation.""",
-    "en": """\
-Language: write every text in English, in short and plain sentences.""",
-}
-
 _EXAMPLES = """\
 Worked examples. The project in them is invented. Take from them how to judge and how to write; none of their names, \
 figures or sentences may stand in your answer."""
@@ -149,13 +141,13 @@ Your last answer could not be used: {fault}. Answer again, whole, in the same sc
 def system_prompt(depth: Tier, language: Language) -> str:
     """What holds for every commit analysed at this depth in this language: rubric, form, worked examples."""
     worked = (_worked(number, example) for number, example in enumerate(examples(language, depth), 1))
-    return "\n\n".join((_RUBRIC, _DEPTHS[depth], _LANGUAGES[language], _EXAMPLES, *worked))
+    return "\n\n".join((_RUBRIC, _DEPTHS[depth], labels(language).prompt, _EXAMPLES, *worked))
 
 
 @cache
 def notes_prompt(language: Language) -> str:
     """What holds for every part of every diff that is read in parts."""
-    return "\n\n".join((_NOTES, _LANGUAGES[language], _EXAMPLES, _worked(1, notes_example(language))))
+    return "\n\n".join((_NOTES, labels(language).prompt, _EXAMPLES, _worked(1, notes_example(language))))
 
 
 def user_message(

@@ -1,6 +1,7 @@
 """The worked examples of the system prompt: invented commits with their ideal answers, read from examples/.
 
-`commits.toml` holds the commits as the model is shown them; `en.toml` and `zh.toml` hold the answers. The project is
+`commits.toml` holds the commits as the model is shown them; `en.toml` and `zh.toml` hold the answers, the English ones
+for a language without a file too (what the model is told of the language goes before them). The project is
 invented, and its names are found nowhere else, so that an answer copied from an example can be recognised.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from core.models import Frozen, Language, Tier
+from report.labels import SPARE
 
 _FOLDER = Path(__file__).with_name("examples")
 
@@ -73,7 +75,8 @@ def _commits() -> _Commits:
 
 @cache
 def _answers(language: Language) -> _Answers:
-    return _Answers.model_validate(_read(f"{language}.toml"))
+    own = (_FOLDER / f"{language}.toml").is_file()
+    return _Answers.model_validate(_read(f"{language if own else SPARE}.toml"))
 
 
 def _read(name: str) -> dict[str, object]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
-from core.ledger.connection import Connection, P, day_bounds
+from core.ledger.connection import P, day_bounds
+from core.ledger.past import PastLedger
 from core.models import Frozen, Sha
 
 if TYPE_CHECKING:
@@ -55,17 +56,18 @@ class Outcome:
         return self.answered_at is not None and self.answered_at >= end + timedelta(seconds=SETTLE_SECONDS)
 
 
-class UpstreamLedger(Connection):
+class UpstreamLedger(PastLedger):
     """What is known of the places that commits come from."""
 
     def known(self, repository: str, shas: Sequence[str]) -> set[str]:
-        """Which of these commits were received before, whatever became of them."""
+        """Which of these commits were received before, whatever became of them and of their records."""
         if not shas:
             return set()
         with self.redis.pipeline(transaction=False) as pipe:
             for sha in shas:
                 pipe.exists(f"{P}record:{repository}@{sha}")
-            return {sha for sha, there in zip(shas, pipe.execute(), strict=True) if there}
+            found = {sha for sha, there in zip(shas, pipe.execute(), strict=True) if there}
+        return found | self.past(repository, [sha for sha in shas if sha not in found])
 
     def reconciled_heads(self, repository: str) -> dict[str, str]:
         """Branch → the sha up to which the source's commits are known to be in the ledger."""
