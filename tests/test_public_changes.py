@@ -130,6 +130,77 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("Dockerfile", "FROM a/b:1 AS x\nFROM a/b:2 AS y", "FROM a/b:2 AS x\nFROM x AS z\nFROM a/b:3 AS y"),
         [("dependency", "changed", "a/b", "1 / 2", "2 / 3")],
     ),
+    "a build argument that left a longer instruction": (
+        edited(
+            "Dockerfile",
+            "ENV TZ=UTC \\\n    # which CUDA\n    CUDA_VERSION=12 \\\n    TORCH_VERSION=2",
+            "ENV TZ=UTC\nENV CUDA_VERSION=12\nENV TORCH_VERSION 2\nARG LEVEL=1 PY_VERSION='3.12'",
+        ),
+        [("dependency", "added", "PY_VERSION", None, "3.12")],
+    ),
+    "a build argument whose instruction began out of view": (
+        edited("Dockerfile", "    TZ=UTC \\\n    CUDA_VERSION=12\nRUN X_VERSION=1 \\\n  make", "ENV CUDA_VERSION=13"),
+        [("dependency", "changed", "CUDA_VERSION", "12", "13")],
+    ),
+    "declarations that no compiler saw": (
+        edited("a/tensor.h", "#if 0\nTensor Reshape(int a);\n#ifdef X\nvoid Permute(int a);\n#endif\n#endif"),
+        [],
+    ),
+    "declarations that a compiler saw": (
+        edited("a/tensor.h", "#if 0\nvoid Never(int a);\n#else\nvoid Always(int a);\n#endif\nvoid After(int a);"),
+        [("function", "removed", "After", None, None), ("function", "removed", "Always", None, None)],
+    ),
+    "declarations switched off": (
+        edited("a/tensor.h", "void Reshape(int a);", "#if 0\nvoid Reshape(int a);\n#endif"),
+        [("function", "removed", "Reshape", None, None)],
+    ),
+    "a field that became a property": (
+        edited(
+            "a.py",
+            "    fp8_cache: bool = False",
+            "    fp8_caches: str | None = None\n\n    @property\n    def fp8_cache(self):\n        return True",
+            "class EngineConfig:",
+        ),
+        [("config", "added", "EngineConfig.fp8_caches", None, "None")],
+    ),
+    "a field of what an interface gives": (
+        edited("serve/protocol.py", "", "    details: Details | None = None", "class UsageInfo(BaseModel):"),
+        [("config", "added", "UsageInfo.details", None, "None")],
+    ),
+    "a flag that the help does not tell": (
+        edited("a/cli.py", "", "p.add_argument('--root', default=_root(), help=argparse.SUPPRESS)"),
+        [],
+    ),
+    "a flag that the help did not tell is gone": (
+        edited("a/cli.py", "p.add_argument('--root', help=argparse.SUPPRESS)"),
+        [("flag", "removed", "--root", None, None)],
+    ),
+    "a flag that the help tells no longer": (
+        edited("a/cli.py", "p.add_argument('--root')", "p.add_argument('--root', help=argparse.SUPPRESS)"),
+        [],
+    ),
+    "a default with brackets, commas and quotes": (
+        edited("a/cli.py", "", "p.add_argument('--root', default=_root('a)', [1, 2]), type=Path)"),
+        [("flag", "added", "--root", None, "_root('a)', [1, 2])")],
+    ),
+    "an environment variable's default with brackets": (
+        edited("a.py", "", "x = os.getenv('APP_HOME', str(home() / 'a'))"),
+        [("environment", "added", "APP_HOME", None, "str(home() / 'a')")],
+    ),
+    "a long default is cut after a word, and shows it": (
+        edited("a/cli.py", "", "p.add_argument('--root', default='" + "word " * 20 + "')"),
+        [("flag", "added", "--root", None, "'" + "word " * 15 + "…")],
+    ),
+    "a long word is cut, and shows it": (
+        edited("a/cli.py", "", "p.add_argument('--root', default='" + "x" * 90 + "')"),
+        [("flag", "added", "--root", None, "'" + "x" * 78 + "…")],
+    ),
+    "many images of several stages": (
+        edited(
+            "Dockerfile", "FROM a/b:1 AS x", "\n".join(f"FROM a/b:{n}-devel-ubuntu24.04 AS x{n}" for n in range(11, 17))
+        ),
+        [("dependency", "changed", "a/b", "1", " / ".join(f"{n}-devel-ubuntu24.04" for n in range(11, 14)) + " …")],
+    ),
     "a Go flag": (
         edited("cmd/main.go", 'flag.String("addr", ":80", "x")', 'flag.String("addr", ":8080", "x")'),
         [("flag", "default_changed", "--addr", '":80"', '":8080"')],

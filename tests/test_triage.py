@@ -279,6 +279,44 @@ def test_a_requirement_of_one_platform_concerns_that_platform() -> None:
     assert judged(commit("Update"), diff(floor)).reasons[-1] == Reason(code="one_of_many", subject="rocm")
 
 
+def test_the_words_name_what_the_files_are() -> None:
+    guide, test = edited("docs/guide.md", "a", "b"), edited("tests/test_a.py", "a", "b")
+    assert judged(commit("Cover x"), diff(test)).reasons == (Reason(code="only_test"),)
+    assert judged(commit("Cover x"), diff(guide, test)).reasons == (Reason(code="only_test_docs"),)
+    workflow = edited(".github/workflows/a.yml", "a", "b")
+    assert judged(commit("Cover x"), diff(guide, workflow)).reasons == (Reason(code="only_supporting"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("tests/a.cc", "mostly_test"), ("docs/a.md", "mostly_docs"), ("examples/a.py", "mostly_supporting")],
+)
+def test_a_small_build_adjustment_beside_much_else_is_told_as_that(path: str, code: str) -> None:
+    build, aside = edited("CMakeLists.txt", "add_subdirectory(tests)"), edited(path, "x = 1\n" * 40)
+    assert judged(commit("Remove old things"), diff(build, aside)).reasons[-1].code == code
+    assert judged(commit("Remove old things"), diff(build)).reasons[-1].code == "small_build"
+
+
+@pytest.mark.parametrize(("word", "named"), [("D2H", False), ("p2p", False), ("qwen2vl", True), ("gemma4", True)])
+def test_from_one_to_the_other_is_no_platform(word: str, named: bool) -> None:
+    codes = {reason.code for reason in judged(commit(f"Hold the lock in the {word} copy"), diff(SOURCE)).reasons}
+    assert ("one_platform" in codes) is named
+
+
+def test_documents_beside_a_reworded_comment_are_what_a_commit_is_about() -> None:
+    shown = diff(edited("docs/en/guide.md", "a", "b"), edited("app/core.py", "# Teh name", "# The name"))
+    facts = facts_from(commit("Update the guide"), shown)
+    assert facts.areas == ("docs/en", "app")
+    assert judged(commit("Update the guide"), shown).type is ChangeType.DOCS
+
+
+def test_much_that_is_new_and_can_be_set_is_a_feature() -> None:
+    code = "\n".join(f"x{n} = {n}" for n in range(300))
+    grown, knob = edited("src/a.cc", code[:900], code), edited("src/b.cc", "", 'auto x = getenv("GEMM_TUNE");')
+    assert judged(commit("Native kernels"), diff(grown, knob)).type is ChangeType.FEATURE
+    assert judged(commit("Native kernels"), diff(grown)).type is ChangeType.REFACTOR
+
+
 @pytest.mark.parametrize("pattern", ["Engine", "stop", "Engine.stop"])
 def test_a_method_is_watched_by_any_part_of_its_name(pattern: str) -> None:
     shown = diff(edited("app/a.py", "        return 1", "        return 2", "    def stop(self):"))

@@ -98,4 +98,11 @@ def _by_words(facts: Facts, message: Message) -> ChangeType:
         return ChangeType.BUGFIX
     if FileRole.TEST in facts.roles and facts.code_lines < 100:
         return ChangeType.BUGFIX
-    return ChangeType.FEATURE if facts.additions > 3 * facts.deletions + 40 else ChangeType.REFACTOR
+    return ChangeType.FEATURE if _grows(facts) else ChangeType.REFACTOR
+
+
+def _grows(facts: Facts) -> bool:
+    """Whether a change mostly adds; less of that is enough where users can set something new and nothing is gone."""
+    gone = any(change.action in {"removed", "renamed"} for change in facts.changes)
+    new = any(change.action == "added" and change.kind in _BROKEN for change in facts.changes) and not gone
+    return facts.additions > (2 if new else 3) * facts.deletions + 40

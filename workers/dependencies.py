@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 _REQUIREMENT = re.compile(
@@ -18,7 +19,12 @@ _GO = re.compile(
 _FROM = re.compile(r"^\s{0,4}FROM\s{1,4}(?:--\S{1,60}\s)?([^\s:@]{1,120})(?:[:@](\S{1,120}))?", re.IGNORECASE)
 SEVERAL = " / "
 _STAGE = re.compile(r"\sAS\s{1,4}([\w.-]{1,60})\s{0,8}$", re.IGNORECASE)
-_ARGUMENT = re.compile(r"^\s{0,4}(?:ARG|ENV)\s{1,4}(\w{0,50}(?:VERSION|VER|TAG|CUDA|PYTHON)\w{0,30})[= ](\S{1,80})", re.IGNORECASE)  # fmt: skip # noqa: E501
+_SETS = re.compile(r"^\s{0,4}(?:ARG|ENV)\s{1,4}(?=\S)", re.IGNORECASE)
+_PAIR = re.compile(r"(?<!\S)(\w{1,100})=(\"[^\"]{0,80}\"|'[^']{0,80}'|\S{1,80})")
+_OLD_PAIR = re.compile(r"^(\w{1,100}) (\S{1,80})")
+# One pair on a line of its own: more of an ARG or ENV that may have begun out of view.
+_LONE_PAIR = re.compile(r"^\s{1,24}\w{1,100}=\S{1,80}(?:\s{1,4}\\)?\s{0,4}$")
+_VERSIONED = re.compile(r"VERSION|VER|TAG|CUDA|PYTHON", re.IGNORECASE)
 _CMAKE = re.compile(
     r"\b(?:(cmake_minimum_required)\s?\(VERSION\s|find_package\s?\((\w{1,60})\s|set\s?\((CMAKE_C(?:XX|UDA)_STANDARD)\s)(\d[\d.]{0,16})",
     re.IGNORECASE,
@@ -95,14 +101,34 @@ def _keyed(lines: tuple[str, ...]) -> dict[str, str]:
 def _docker(lines: tuple[str, ...]) -> dict[str, str]:
     asked: dict[str, str] = {}
     stages = {found.group(1).lower() for line in lines if (found := _STAGE.search(line))}
-    for line in lines:
+    for line in _instructions(lines):
         if image := _FROM.match(line):
             # A bare name is most likely a stage of the same file, whose own FROM may be out of view.
             if image.group(1).lower() not in stages and (image.group(2) or "/" in image.group(1)):
                 _add(asked, image.group(1), image.group(2) or "")
-        elif argument := _ARGUMENT.match(line):
-            _add(asked, argument.group(1), argument.group(2).strip("\"'"))
+        elif sets := _SETS.match(line):
+            body = line[sets.end() :]
+            for pair in _PAIR.finditer(body) if "=" in body.split()[0] else _OLD_PAIR.finditer(body):
+                if _VERSIONED.search(pair.group(1)):
+                    _add(asked, pair.group(1), pair.group(2).strip("\"'"))
     return asked
+
+
+def _instructions(lines: tuple[str, ...]) -> Iterator[str]:
+    """A build file's instructions, each on one line; what goes on from above the view counts as settings, or not."""
+    started, open_line = False, ""
+    for line in lines:
+        if line.lstrip().startswith("#"):
+            continue
+        if not started and _LONE_PAIR.match(line):
+            open_line = open_line or "ENV "
+        started = started or (bool(line.strip()) and not open_line)
+        open_line += line.strip().removesuffix("\\") + " "
+        if not line.rstrip().endswith("\\"):
+            yield open_line
+            open_line = ""
+    if open_line:
+        yield open_line
 
 
 def _add(asked: dict[str, str], name: str, value: str) -> None:

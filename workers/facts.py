@@ -66,17 +66,18 @@ def matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_paths: tuple[str, ...]) -> Facts:
     unread = not diff.parents and not diff.files
+    in_code = code_marks(parts)
     return Facts(
         files=len(diff.files),
         additions=diff.additions,
         deletions=diff.deletions,
         code_lines=sum(change.additions + change.deletions for change, role, _ in parts if role not in UNCOUNTED_ROLES),
         roles=dict(Counter(role for _, role, _ in parts)),
-        areas=_areas(parts),
+        areas=_areas(parts, documents="cosmetic" in in_code),
         paths=_paths(parts, watch_paths),
         symbols=_first(_symbols(parts), SYMBOLS_LIMIT),
         changes=public_changes(parts),
-        marks=tuple(dict.fromkeys((*message.title_marks, *code_marks(parts), *message.body_marks))),
+        marks=tuple(dict.fromkeys((*message.title_marks, *in_code, *message.body_marks))),
         prefixes=message.prefixes,
         pull_request=message.pull_request,
         issues=message.issues,
@@ -98,16 +99,21 @@ def _size(change: FileChange) -> int:
     return change.additions + change.deletions
 
 
-def _areas(parts: _Parts) -> tuple[str, ...]:
-    """Areas of the product first; a commit of tests and documents has theirs."""
+def _areas(parts: _Parts, *, documents: bool) -> tuple[str, ...]:
+    """Areas of the product first; a commit of tests and documents has theirs.
+
+    With `documents`, the product changed in looks alone: where there are documents too, they are what it is about.
+    """
+    about = [part for part in parts if part[1] is FileRole.DOCS] if documents else []
+    product = [part for part in parts if part[1] not in UNCOUNTED_ROLES]
+    return tuple(dict.fromkeys((*_by_weight(about), *_by_weight(product or parts))))[:AREAS_LIMIT]
+
+
+def _by_weight(parts: _Parts) -> list[str]:
     weights = Counter[str]()
-    for change, role, _ in parts:
-        if role not in UNCOUNTED_ROLES:
-            weights[area_of(change.path)] += _size(change) + 1
-    if not weights:
-        for change, _, _ in parts:
-            weights[area_of(change.path)] += _size(change) + 1
-    return tuple(sorted(weights, key=lambda area: (-weights[area], area))[:AREAS_LIMIT])
+    for change, _, _ in parts:
+        weights[area_of(change.path)] += _size(change) + 1
+    return sorted(weights, key=lambda area: (-weights[area], area))
 
 
 def _paths(parts: _Parts, watch_paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,10 +10,13 @@ from typing import Literal
 Kind = Literal["function", "class", "flag", "environment", "route", "metric"]
 
 _CALL_CHARS = 900
+_VALUE_CHARS = 300
 
 _FLAG_CALL = re.compile(r"\b(?:add_argument|add_option|option|Option|addOption)\(")
 _FLAG = re.compile(r"[\"'](--[A-Za-z][\w-]{1,60})")
-_DEFAULT = re.compile(r"\bdefault\s?=\s?([^,\n)]{1,80})")
+_DEFAULT = re.compile(r"\bdefault\s?=\s?(?=\S)")
+# Left out of the help on purpose: nobody is told of such a flag.
+_HIDDEN = re.compile(r"\b(?:help\s?=\s?(?:argparse\.)?SUPPRESS|hidden\s?=\s?True)\b")
 _GO_FLAG = re.compile(
     r"\b(?:flag|flags|pflag|fs|cmd\.Flags\(\)|cmd\.PersistentFlags\(\))\.\w{3,16}\((?:&[\w.]{1,60}, )?"
     r"\"([\w-]{2,60})\", ?(?:\"\w?\", ?)?([^,\n]{1,60})"
@@ -64,6 +67,9 @@ _EXPORTS = {
     **dict.fromkeys((".java", ".cs", ".kt"), _JAVA),
     **dict.fromkeys((".h", ".hpp", ".hh", ".hxx"), _C),
 }
+_PREPROCESSED = (".h", ".hpp", ".hh", ".hxx", ".inl", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".hip", ".m", ".mm")
+_CONDITION = re.compile(r"^\s{0,8}#\s{0,4}(if|ifdef|ifndef|else|elif|endif)\b\s{0,4}(.{0,20})")
+_NEVER = re.compile(r"^(?:0|false)\b")
 _TYPE_WORDS = frozenset({"class", "interface", "enum", "struct", "trait", "type", "record", "enum class"})
 
 
@@ -74,6 +80,30 @@ class Named:
     kind: Kind
     name: str
     value: str | None = None
+    hidden: bool = False
+
+
+def compiled(path: str, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of C and its kin without what stands below an `#if 0` in view; of other files, all."""
+    if not path.lower().endswith(_PREPROCESSED) or not any(line.lstrip().startswith("#") for line in lines):
+        return lines
+    kept, dead = list[str](), list[bool]()
+    for line in lines:
+        if found := _CONDITION.match(line):
+            _enter(dead, found.group(1), never=bool(_NEVER.match(found.group(2))))
+        elif not any(dead):
+            kept.append(line)
+    return tuple(kept)
+
+
+def _enter(dead: list[bool], word: str, *, never: bool) -> None:
+    """Keep count of the conditions that are open, and of which is never met."""
+    if word.startswith("if"):
+        dead.append(word == "if" and never)
+    elif dead and word == "endif":
+        dead.pop()
+    elif dead:
+        dead[-1] = word == "elif" and never
 
 
 def named_things(text: str) -> Iterator[Named]:
@@ -100,11 +130,12 @@ def _flags(text: str) -> Iterator[Named]:
             arguments = _call(text, call.end())
             if found := _FLAG.search(arguments):
                 default = _DEFAULT.search(arguments)
-                yield Named("flag", found.group(1), default.group(1).strip() if default else None)
+                value = _value(arguments, default.end()) if default else None
+                yield Named("flag", found.group(1), value, hidden=bool(_HIDDEN.search(arguments)))
     if "lags()." in text or "flag" in text or "FLAG" in text or "DEFINE_" in text:
         for pattern in (_GO_FLAG, _GFLAG):
             for found in pattern.finditer(text):
-                yield Named("flag", f"--{found.group(1)}", found.group(2).strip())
+                yield Named("flag", f"--{found.group(1)}", _value(text, found.start(2)))
     if "#[" in text:
         for found in _RUST_FLAG.finditer(text):
             yield Named("flag", f"--{found.group(1)}")
@@ -112,19 +143,38 @@ def _flags(text: str) -> Iterator[Named]:
 
 def _call(text: str, start: int) -> str:
     """The arguments of a call that opens just before `start`, as far as they are in view."""
-    depth = 1
     piece = text[start : start + _CALL_CHARS]
+    return piece[: _end(piece, ")")[0]]
+
+
+def _value(text: str, start: int) -> str | None:
+    """The value that begins at `start`, whole: up to the comma, bracket, comment or line's end that closes it."""
+    piece = text[start : start + _VALUE_CHARS]
+    end, within = _end(piece, ",\n)]}#")
+    return " ".join(piece[:end].split()) + ("…" if within else "") or None
+
+
+def _end(piece: str, stops: str) -> tuple[int, bool]:
+    """Where the first of `stops` stands outside brackets and quotes, or the end and whether it lies within some."""
+    depth, quote = 0, ""
     for position, char in enumerate(piece):
-        depth += (char == "(") - (char == ")")
-        if not depth:
-            return piece[:position]
-    return piece
+        if quote:
+            closes = char == "\n" or (char == quote and piece[position - 1] != "\\")
+            quote = "" if closes else quote
+        elif char in "\"'":
+            quote = char
+        elif depth <= 0 and char in stops:
+            return position, False
+        else:
+            depth += (char in "([{") - (char in ")]}")
+    return len(piece), depth > 0 or bool(quote)
 
 
 def _environment(text: str) -> Iterator[Named]:
     if "env" in text or "Env" in text:
         for found in _ENVIRONMENT.finditer(text):
-            yield Named("environment", found.group(1), found.group(2).strip() if found.group(2) else None)
+            value = _value(text, found.start(2)) if found.group(2) else None
+            yield Named("environment", found.group(1), value)
         for found in _NODE_ENVIRONMENT.finditer(text):
             yield Named("environment", found.group(1))
         for found in _TABLE_ENVIRONMENT.finditer(text):

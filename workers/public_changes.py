@@ -12,7 +12,7 @@ from core.models import FileChange, FileRole, PublicChange
 from workers.dependencies import SEVERAL, dependencies
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
-from workers.named_things import Named, exports, named_things
+from workers.named_things import Named, compiled, exports, named_things
 from workers.signatures import ConfigField, Definition, definitions
 
 Kind = Literal["function", "class", "parameter", "flag", "environment", "config", "route", "metric", "dependency"]
@@ -28,6 +28,7 @@ _LITERAL = re.compile(
 )
 _DEFINED = re.compile(r"^\s{0,24}(?:async )?(?:def|class|struct|enum|enum class) (\w{1,80})")
 _CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
+_CODE_KINDS = frozenset({"class", "function", "config"})
 _KIND_ORDER = ("flag", "environment", "route", "config", "dependency", "class", "function", "parameter", "metric")
 _ACTION_ORDER = ("removed", "renamed", "default_changed", "changed", "added")
 
@@ -45,6 +46,7 @@ class _Side:
     signatures: dict[tuple[str, str], Parameters | None] = field(default_factory=dict)
     bounds: dict[str, set[str]] = field(default_factory=dict)
     unclear: set[tuple[str, str]] = field(default_factory=set)
+    hidden: set[tuple[Kind, str]] = field(default_factory=set)
 
 
 def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[PublicChange, ...]:
@@ -55,11 +57,12 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     for change, role, parts in files:
         paths[change.path] = role
         for hunk in parts:
-            _collect(before, change.path, role, hunk.context, hunk.before)
-            _collect(after, change.path, role, hunk.context, hunk.after)
-            added.append(hunk.after if role in _CODE_ROLES else ())
+            was, now = compiled(change.path, hunk.before), compiled(change.path, hunk.after)
+            _collect(before, change.path, role, hunk.context, was)
+            _collect(after, change.path, role, hunk.context, now)
+            added.append(now if role in _CODE_ROLES else ())
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
-    found = _without_what_remains(compared, added)
+    found = _without_what_remains(_without_other_kinds(compared), added)
     kept = _without_members(_with_renames(found))
     return tuple(sorted(kept, key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
 
@@ -67,6 +70,14 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
 def _order(change: PublicChange, paths: dict[str, FileRole]) -> tuple[int, int, int, str, str]:
     outer = 0 if paths.get(change.path) is FileRole.INTERFACE or change.kind == "dependency" else 1
     return (_ACTION_ORDER.index(change.action), _KIND_ORDER.index(change.kind), outer, change.path, change.name)
+
+
+def _without_other_kinds(changes: list[PublicChange]) -> list[PublicChange]:
+    """A name that goes as one kind and comes as another is still there: a field that became a property, say."""
+    gone = {change.name: change.kind for change in changes if change.action == "removed" and change.kind in _CODE_KINDS}
+    came = {change.name: change.kind for change in changes if change.action == "added" and change.kind in _CODE_KINDS}
+    still = {name for name, kind in gone.items() if came.get(name, kind) != kind}
+    return [change for change in changes if change.kind not in _CODE_KINDS or change.name not in still]
 
 
 def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ...]]) -> list[PublicChange]:
@@ -128,11 +139,14 @@ def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
     side.bounds.setdefault(name, set()).add(bound)
     known, first = side.values.setdefault(("dependency", name), (bound, path))
     if first == path and known != bound:
-        side.values["dependency", name] = (SEVERAL.join(sorted({*(known or "").split(SEVERAL), bound} - {""})), path)
+        bounds = {*(known or "").split(SEVERAL), *bound.split(SEVERAL)} - {""}
+        side.values["dependency", name] = (SEVERAL.join(sorted(bounds)), path)
 
 
 def _keep(side: _Side, named: Named, path: str) -> None:
     key: tuple[Kind, str] = (named.kind, named.name)
+    if named.hidden:
+        side.hidden.add(key)
     if side.values.get(key, (None, ""))[0] is None:
         side.values[key] = (named.value, path)
 
@@ -165,7 +179,7 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
         if action := _value_action(kind, old, new):
             yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
-        if (kind, name) not in before.values:
+        if (kind, name) not in before.values and (kind, name) not in after.hidden:
             yield _change(kind, "added", name, path, after=new)
 
 
@@ -292,5 +306,12 @@ def _change(
     before: str | None = None,
     after: str | None = None,
 ) -> PublicChange:
-    cut_before, cut_after = (value if value is None else value[:_VALUE_LIMIT] for value in (before, after))
-    return PublicChange(kind=kind, action=action, name=name[:120], path=path, before=cut_before, after=cut_after)
+    return PublicChange(kind=kind, action=action, name=name[:120], path=path, before=_cut(before), after=_cut(after))
+
+
+def _cut(value: str | None) -> str | None:
+    """A long value ends after a whole word, where it has words, and shows that it goes on."""
+    if value is None or len(value) <= _VALUE_LIMIT:
+        return value
+    words = value[: _VALUE_LIMIT - 1].rpartition(" ")[0].rstrip(" ,/")
+    return f"{words} …" if len(words) > _VALUE_LIMIT // 2 else f"{value[: _VALUE_LIMIT - 1]}…"

@@ -34,8 +34,9 @@ _SHARED_STEMS = frozenset(
 )
 # Letters, then digits, perhaps with a version's dots: qwen3.5, glm-4.7, sm90, x86.
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
-# `conv2d`, `allgather2d`: a shape, not a variant.
-_DIMENSION = re.compile(r"\d[dD]$")
+# `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`: from one to the other.
+_NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$")
+_TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
 
@@ -44,8 +45,21 @@ def only_role(facts: Facts) -> str:
     """The reason's code for a commit of files that never reach a user: which role they all have, if it is one."""
     for role in (FileRole.TEST, FileRole.CI, FileRole.DOCS, FileRole.EXAMPLE, FileRole.VENDORED):
         if all(found in {role, FileRole.DOCS, FileRole.BINARY} for found in facts.roles) and role in facts.roles:
-            return f"only_{role.value}"
+            return f"only_{role.value}" if role is FileRole.DOCS or FileRole.DOCS not in facts.roles else _beside(role)
     return "only_supporting"
+
+
+def _beside(role: FileRole) -> str:
+    """The reason's code for files of this role together with documents."""
+    return "only_test_docs" if role is FileRole.TEST else "only_supporting"
+
+
+def small_build(facts: Facts) -> str:
+    """The reason's code for a few lines of a build: by themselves, or beside more of what never reaches a user."""
+    if facts.additions + facts.deletions <= 2 * facts.code_lines:
+        return "small_build"
+    role, _ = max(facts.roles.items(), key=lambda held: (held[0] in UNCOUNTED_ROLES, held[1]))
+    return f"mostly_{role.value}" if role in _TOLD_BESIDE else "mostly_supporting"
 
 
 def narrowing(facts: Facts, message: Message, narrow: Narrow) -> Iterator[tuple[float, str, str]]:
@@ -67,7 +81,7 @@ def _platform(message: Message, narrow: Narrow) -> str | None:
 def _variant(message: Message, narrow: Narrow) -> str | None:
     text = " ".join((message.core, *message.prefixes))
     for found in _VARIANT.finditer(text):
-        if _DIMENSION.search(found.group(0)):
+        if _NO_VARIANT.search(found.group(0)):
             continue
         if not {found.group(0).lower(), found.group(1).lower()} & {*narrow.general}:
             return found.group(0)

@@ -20,6 +20,7 @@ _FIELD_VALUE = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(\s{0,4}(?:de
 # Configuration by its name, wherever it stands; the models of an interface only where the path says that it is one.
 _CONFIG_CLASS = re.compile(r"(?:Configs?|Settings|Options|Opts|Args|Arguments)$")
 _MODEL_CLASS = re.compile(r"(?:Params|Parameters|Request|Response|Usage|Input|Inputs)$")
+_MODEL_BASE = re.compile(r"[(,.\s](?:BaseModel|TypedDict|Struct)\b")
 _MODEL_PLACE = re.compile(
     r"(?:^|/)(?:serve|serving|server|api|apis|protocols?|schemas?|openai|rest|http)[^/]{0,40}(?:/|$)"
 )
@@ -60,7 +61,7 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
     for index, line in enumerate(lines):
         if "class " in line and (found := _CLASS.match(line)) and line not in prose:
             if not found.group(1):
-                scope = _Scope(owner=found.group(2), models=models)
+                scope = _scope_from(line, models=models)
                 if _public(found.group(2)):
                     yield Definition("class", found.group(2))
         elif "def " in line and (found := _DEF.match(line)) and line not in prose:
@@ -75,14 +76,12 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
 class _Scope:
     """The class that the lines belong to, or that they are within a module's function."""
 
-    def __init__(self, owner: str | None = None, *, models: bool = False) -> None:
-        """With `models`, the path is an interface's, and what it takes and gives counts as settings do."""
+    def __init__(self, owner: str | None = None, *, model: bool = False) -> None:
+        """A `model` is what an interface takes or gives; its fields count as settings do."""
         self.owner = owner
         self.method_indent: str | None = None
         named = bool(owner and _public(owner))
-        self.configures = named and bool(
-            _CONFIG_CLASS.search(owner or "") or (models and _MODEL_CLASS.search(owner or ""))
-        )
+        self.configures = named and (model or bool(_CONFIG_CLASS.search(owner or "")))
 
     def holds(self, indent: str) -> bool:
         """Whether a `def` this deep is a method of the class, not a function within one."""
@@ -92,9 +91,13 @@ class _Scope:
         return indent == self.method_indent
 
 
-def _scope_from(context: str, *, models: bool) -> _Scope:
-    found = _CLASS.match(context)
-    return _Scope(owner=found.group(2), models=models) if found else _Scope()
+def _scope_from(line: str, *, models: bool) -> _Scope:
+    """The scope that a `class` line opens; with `models`, its path is an interface's."""
+    found = _CLASS.match(line)
+    if not found:
+        return _Scope()
+    model = models and bool(_MODEL_CLASS.search(found.group(2)) or _MODEL_BASE.search(line, found.end()))
+    return _Scope(owner=found.group(2), model=model)
 
 
 def _function(lines: Sequence[str], index: int, found: re.Match[str], scope: _Scope) -> Iterator[Definition]:

@@ -17,7 +17,7 @@ from workers.change_type import change_type
 from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
 from workers.message import Message, one_line, read_message
-from workers.reach import narrowing, only_role
+from workers.reach import narrowing, only_role, small_build
 from workers.rules import ChangeWeight, TriageRules, load_rules
 from workers.vocabulary import STATED
 
@@ -303,7 +303,7 @@ def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[
     if lines and message.meaning in {"refactor", "remove", "perf", "log", "bump"} and _is_tidy(facts, message, rules):
         yield Part(size.tidy, Reason(code="small_internal"))
     if not any(role in _PRODUCT for role in facts.roles) and 0 < lines < size.tiny_build_below and not facts.changes:
-        yield Part(size.tiny_build, Reason(code="small_build"))
+        yield Part(size.tiny_build, Reason(code=small_build(facts)))
 
 
 def _is_new(facts: Facts, message: Message) -> bool:
