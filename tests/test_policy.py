@@ -22,7 +22,7 @@ from core.models import (
 from core.settings import RepositorySettings, Watch
 from tests.patches import commit, diff, edited, payload
 from workers.facts import facts_from
-from workers.policy import joined
+from workers.policy import joined, joined_types
 from workers.rules import load_rules
 from workers.triage import triage
 
@@ -183,3 +183,19 @@ def test_whatever_comes_the_verdict_is_within_one_step_and_towards_the_model(
     assert bool(step) == (found.rule in {"moved", "one_step"})
     assert bool(found.fact) == (found.rule in {"floor", "ceiling"})
     assert (found.rule == "agreed") == (opinion is not None and not wanted)
+
+
+def types(message: str, files: FileChange, *given: ChangeType) -> tuple[ChangeType, ...]:
+    made, shown = commit(message), diff(files)
+    facts = facts_from(made, shown)
+    return joined_types(facts, triage(made, facts, RULES, PLAIN), given)
+
+
+def test_what_the_facts_settle_about_a_type_the_model_does_not_change() -> None:
+    fix, docs, breaking = ChangeType.BUGFIX, ChangeType.DOCS, ChangeType.BREAKING
+    assert types("Change it", SOURCE, fix) == (fix,)
+    assert types("Tidy the options", FLAG_GONE, fix) == (breaking, fix)
+    assert types("Tidy the options", FLAG_GONE, fix, breaking) == (breaking, fix)
+    assert types("Correct the guide", edited("docs/guide.md", "old", "new"), fix) == (docs,)
+    loads = edited("app/net.py", "    return pickle.loads(data)", "    return json.loads(data)")
+    assert types("Fix a vulnerability: no pickle from the network", loads, fix)[0] is ChangeType.SECURITY

@@ -18,7 +18,7 @@ from core.models import Analysis, Tier, Verdict
 from workers.budget import Purse, degraded
 from workers.deadlines import within
 from workers.orders import Order, shallower
-from workers.policy import joined
+from workers.policy import joined, joined_types
 from workers.rulebook import rulebook_analysis
 from workers.spending import added
 
@@ -83,18 +83,22 @@ class Case:
         """
         order, verdict = self.order, joined(self.order.facts, self.order.triage, first.opinion)
         if first.limit or not self._may_rise(verdict.tier):
-            return Judged(first, verdict)
+            return self._judged(first, verdict)
         deeper = replace(order, depth=verdict.tier)
         try:
             if not self.purse.set_aside(first.usage.cost_usd + self._estimate(deeper), deeper.depth):
                 degraded(self.services.ledger, deeper, first.depth)
-                return Judged(first.model_copy(update={"limit": "budget"}), verdict)
+                return self._judged(first.model_copy(update={"limit": "budget"}), verdict)
             second = self.services.analyse(deeper)
         except (Permanent, Transient, redis.RedisError) as error:
             log.warning("second_reading_failed", commit=order.commit.id, reason=str(error))
-            return Judged(first, verdict)
+            return self._judged(first, verdict)
         whole = second.model_copy(update={"usage": added(first.usage, second.usage)})
-        return Judged(whole, joined(order.facts, order.triage, second.opinion))
+        return self._judged(whole, joined(order.facts, order.triage, second.opinion))
+
+    def _judged(self, analysis: Analysis, verdict: Verdict) -> Judged:
+        types = joined_types(self.order.facts, self.order.triage, analysis.types)
+        return Judged(analysis.model_copy(update={"types": types}), verdict)
 
     def _may_rise(self, tier: Tier) -> bool:
         """Whether a deeper reading is wanted; code that is kept from the model at a tier is not shown to it there."""

@@ -10,11 +10,14 @@ The policy, in the order in which its clauses are tried:
    named or relied on, or of lost data; and it cannot lower what is watched at all.
 5. `moved`: otherwise the model moves the tier by one, and its reason is shown.
 6. `one_step`: where it wanted two, it gets one.
+
+The types of a change are the model's, within the same bounds: what a floor's facts show to be security or breaking is
+called so first, and a commit of documents, tests or CI alone is called what it is.
 """
 
 from __future__ import annotations
 
-from core.models import Facts, FileRole, Opinion, PublicChange, Tier, Triage, Verdict
+from core.models import ChangeType, Facts, FileRole, Opinion, PublicChange, Tier, Triage, Verdict
 from workers.fileroles import role_of_path
 from workers.reach import only_role
 
@@ -28,6 +31,8 @@ _CEILINGS = frozenset({"merge", "empty", "ignored_paths", "low_author", "cosmeti
 _CEILING_ROLES = frozenset({FileRole.DOCS, FileRole.TEST, FileRole.CI})
 # What is named from outside the code: a command line, a deployment, a request, a settings file.
 _NAMED_OUTSIDE = frozenset({"flag", "environment", "route", "config"})
+_SETTLED_TYPES = frozenset({ChangeType.SECURITY, ChangeType.BREAKING})
+MOST_TYPES = 3
 _NAMED_IN_CODE = frozenset({"function", "class", "parameter"})
 
 
@@ -46,11 +51,24 @@ def joined(facts: Facts, triage: Triage, opinion: Opinion | None) -> Verdict:
     return Verdict(tier=moved, rule="moved" if abs(wanted) == 1 else "one_step")
 
 
+def joined_types(facts: Facts, triage: Triage, types: tuple[ChangeType, ...]) -> tuple[ChangeType, ...]:
+    """The types that the model gave (at least one), with what the facts settle about them."""
+    if _of_roles_that_reach_nobody(facts):
+        return (triage.type,)
+    if triage.type in _SETTLED_TYPES and _floor(facts, triage):
+        return tuple(dict.fromkeys((triage.type, *types)))[:MOST_TYPES]
+    return types
+
+
+def _of_roles_that_reach_nobody(facts: Facts) -> bool:
+    roles = {*facts.roles} - {FileRole.BINARY}
+    return bool(roles) and roles <= _CEILING_ROLES
+
+
 def _ceiling(facts: Facts, triage: Triage) -> str:
     """The code of the reason why nobody who runs the product is reached, or ""."""
     code = next((reason.code for reason in triage.reasons if reason.code in _CEILINGS), "")
-    roles = {*facts.roles} - {FileRole.BINARY}
-    return code or (only_role(facts) if roles and roles <= _CEILING_ROLES else "")
+    return code or (only_role(facts) if _of_roles_that_reach_nobody(facts) else "")
 
 
 def _floor(facts: Facts, triage: Triage) -> str:
