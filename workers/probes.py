@@ -16,8 +16,10 @@ from jwt import PyJWTError
 from core.errors import Permanent, Transient
 from core.models import Tier
 from core.settings import Settings
+from workers.channels import FEISHU, WEBHOOK
 from workers.prices import price_of
 from workers.slack import Slack
+from workers.slack_errors import ScopeMissing
 
 Verdict = Literal["ok", "warn", "wrong"]
 
@@ -164,21 +166,72 @@ def _model_finding(client: anthropic.Anthropic, model: str, tiers: list[Tier]) -
 
 
 def probe_slack(settings: Settings) -> list[Finding]:
-    """Who the bot is; posts nothing."""
-    slack = Slack.from_settings(settings)
-    if slack is None:
-        if settings.slack_bot_token:
-            return [Finding("slack", "wrong", "SLACK_BOT_TOKEN is set without a channel", "set SLACK_CHANNEL")]
-        return [Finding("slack", "ok", "not set: alerts go to the log")]
-    if settings.slack_bot_token is None or not (settings.slack_channel or settings.slack_alert_channel):
-        return [Finding("slack", "ok", "an incoming webhook is set; it cannot be tried without posting")]
+    """Who the bot is, whether it may do what it has to, and whether it can read its channels; posts nothing."""
+    names = _slack_channels(settings)
+    if settings.slack_bot_token is None or not names:
+        return [_without_bot(settings)]
+    slack = Slack(settings.slack_bot_token, api_url=settings.slack_api_url)
     try:
         bot = slack.whoami()
     except Permanent as error:
         return [Finding("slack", "wrong", *_halves(str(error)))]
     except Transient as error:
         return [Finding("slack", "warn", str(error), "try again later, or check SLACK_API_URL")]
-    return [Finding("slack", "ok", f"{bot.name} at {bot.team}")]
+    if bot.scopes is not None and "chat:write" not in bot.scopes:
+        text = f"{bot.name} at {bot.team} may not post"
+        return [Finding("slack", "wrong", text, "give the Slack app the scope chat:write and install it again")]
+    faults = [found for name in names if (found := _unreadable(slack, name))]
+    return faults or [Finding("slack", "ok", f"{bot.name} at {bot.team}, which reads {', '.join(names)} back")]
+
+
+def _without_bot(settings: Settings) -> Finding:
+    if settings.slack_webhook_url:
+        text = (
+            "an incoming webhook: after a lost answer a message may come twice, and none is changed when it turns wrong"
+        )
+        return Finding("slack", "ok", f"{text}; it cannot be tried without posting")
+    if settings.slack_bot_token:
+        return Finding("slack", "wrong", "SLACK_BOT_TOKEN is set without a channel", "set SLACK_CHANNEL")
+    where = "Feishu" if settings.feishu_bots else "the log"
+    return Finding("slack", "ok", f"not set: alerts go to {where}")
+
+
+def _slack_channels(settings: Settings) -> list[str]:
+    """The channels that the bot is to post to, each once."""
+    tables = settings.daybook_repositories
+    told = [name for table in tables for name in (table.slack_channel, *(rule.channel for rule in table.notify))]
+    named = (settings.slack_channel, *told, settings.slack_alert_channel)
+    return list(dict.fromkeys(name for name in named if name and name != WEBHOOK and not name.startswith(FEISHU)))
+
+
+def _unreadable(slack: Slack, name: str) -> Finding | None:
+    """Why a channel cannot be read back, which is also how to see that the bot is in it."""
+    try:
+        slack.try_reading(name)
+    except ScopeMissing as error:
+        said, remedy = _halves(str(error))
+        text = f"{name} cannot be read back ({said}): after a lost answer a message may come twice"
+        return Finding("slack", "warn", text, remedy)
+    except Permanent as error:
+        return Finding("slack", "wrong", *_halves(str(error)))
+    except Transient as error:
+        return Finding("slack", "warn", f"{name}: {error}", "try again later")
+    return None
+
+
+def probe_feishu(settings: Settings) -> Iterator[Finding]:
+    """Each custom bot that is set; posts nothing, so addresses and keys are not tried."""
+    if settings.feishu_secret and settings.feishu_webhook_url is None:
+        yield Finding("feishu", "wrong", "FEISHU_SECRET is set without FEISHU_WEBHOOK_URL", "set both")
+    for bot in settings.feishu_bots:
+        if bot.secret is None:
+            text = f"{bot.name}: without a signature key; whoever learns the bot's address can post as Daybook"
+            remedy = "switch the bot's signature on, and set FEISHU_SECRET or the table's `secret`"
+            yield Finding("feishu", "warn", text, remedy)
+        else:
+            text = "after a lost answer a message may come twice, and none is changed when it turns wrong"
+            try_it = f"`daybook notify --test --channel {FEISHU}{bot.name}` tries it"
+            yield Finding("feishu", "ok", f"{bot.name}: a custom bot: {text}; {try_it}")
 
 
 def _halves(reason: str) -> tuple[str, str]:

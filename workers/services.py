@@ -12,6 +12,7 @@ from core.models import Analysis, Commit, Diff, Tier
 from core.settings import RepositorySettings
 from workers.app import connect_broker
 from workers.calibration import LedgerCalibration
+from workers.channels import Channels, channels_of
 from workers.github import GitHub
 from workers.gitrepo import GitRepository
 from workers.leases import Leases
@@ -36,6 +37,7 @@ class Services:
     leases: Leases
     github: GitHub
     analyst: Analyst | None
+    channels: Channels
 
     def repository(self, name: str) -> RepositorySettings:
         """The settings of a repository, also of one that was followed once and is not any more."""
@@ -80,6 +82,7 @@ def connect(settings: Settings, redis_url: str) -> Services:
         leases=Leases(ledger),
         github=GitHub.from_settings(settings),
         analyst=_analyst(settings, ledger),
+        channels=channels_of(settings),
     )
 
 

@@ -1,157 +1,237 @@
-"""Slack's client: posts messages by a bot token or an incoming webhook, and says who the bot is.
+"""Slack by a bot token: posts, changes and reads messages of any channel the bot is in, and says who the bot is.
 
-https://docs.slack.dev/reference/methods/chat.postMessage and
-https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+https://docs.slack.dev/reference/methods/chat.postMessage, chat.update and conversations.history
 """
 
 from __future__ import annotations
 
-import http.client
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import structlog
 from pydantic import SecretStr
-from slack_sdk import WebClient, WebhookClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk import WebClient
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.metadata import Metadata
 
-from core.errors import Permanent, Transient
-from core.settings import Settings
+from core.errors import Permanent
+from workers.channels import MessageRefused, Posted
+from workers.slack_errors import ScopeMissing, reached
+
+if TYPE_CHECKING:
+    from workers.notices import Notice
+
+log = structlog.get_logger()
 
 TIMEOUT_SECONDS: Final = 10
-LONGEST_WAIT_SECONDS: Final = 3600.0
 # Slack cuts longer texts, and refuses messages of more than about 13,200 characters in all.
 MOST_CHARACTERS: Final = 12_000
-
-# https://docs.slack.dev/reference/methods/chat.postMessage#errors
-_LIMITED: Final = {"ratelimited", "rate_limited"}
-_BUSY: Final = _LIMITED | {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-_REMEDIES: Final = {
-    **dict.fromkeys(
-        ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"),
-        "SLACK_BOT_TOKEN is not valid (any more): copy the bot token from the app's page at Slack",
-    ),
-    "missing_scope": "give the Slack app the scope chat:write and install it again",
-    "channel_not_found": "set SLACK_CHANNEL to a channel the bot can see, or invite the bot",
-    "not_in_channel": "invite the bot into the channel",
-    "is_archived": "the channel is archived: set another SLACK_CHANNEL",
-}
-_WEBHOOK_REMEDY: Final = "make a new incoming webhook at Slack and set SLACK_WEBHOOK_URL"
+EVENT_TYPE: Final = "daybook_commit"
+_ID: Final = re.compile(r"[CDG][A-Z0-9]+")  # names have small letters only
+PAGE: Final = 200  # messages asked for at once, as Slack advises
+SKEW_SECONDS: Final = 300.0  # how far this machine's clock may be ahead of Slack's
 
 # The SDK logs each failure itself, with what it was sent; ours are logged by whoever asked.
-_SILENT: Final = logging.getLogger("workers.slack.sdk")
-_SILENT.setLevel(logging.CRITICAL)
+SILENT: Final = logging.getLogger("workers.slack.sdk")
+SILENT.setLevel(logging.CRITICAL)
 
-Blocks = Sequence[dict[str, Any]]  # Block Kit, as Slack's documentation writes it
+
+@dataclass(frozen=True)
+class Message:
+    """A message in Slack's own terms: `text` in its markup (see `escaped`), which notifications show, and blocks."""
+
+    text: str
+    blocks: Sequence[Block] = ()
+
+    @property
+    def fallback(self) -> str:
+        """The text, within Slack's limit."""
+        return self.text if len(self.text) <= MOST_CHARACTERS else self.text[: MOST_CHARACTERS - 1] + "…"
+
+
+Render = Callable[["Notice"], Message]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Bot:
-    """Who a token belongs to, by `auth.test`."""
+    """Who a token belongs to, by `auth.test`; `scopes` is None when the server does not tell."""
 
     name: str
     team: str
-
-
-@dataclass(frozen=True)
-class Posted:
-    """Where a message stands; both None for an incoming webhook, which does not say."""
-
-    channel: str | None = None
-    ts: str | None = None
+    scopes: frozenset[str] | None = None
 
 
 class Slack:
-    """One workspace. Threads may share it; the constructor does no I/O.
+    """One workspace. Threads may share it; the constructor does no I/O, and no call is tried twice.
 
-    With a token, messages go to the channel that is given, else to `channel`; with a webhook's address alone, to the
-    channel of that webhook. Nothing is retried here: a message whose answer was lost may stand there already, and only
-    the caller knows whether twice is better than never. `timeout` is in seconds, for each wait on the network.
+    Channels are given as `#name`, `name` or id. `timeout` is in seconds, for each wait on the network. Every method
+    raises Transient, with Slack's own wait when it names one, or Permanent with what a person can do.
     """
 
     def __init__(
-        self,
-        *,
-        token: SecretStr | None = None,
-        channel: str | None = None,
-        webhook_url: SecretStr | None = None,
-        api_url: str = "https://slack.com/api/",
-        timeout: int = TIMEOUT_SECONDS,
+        self, token: SecretStr, *, api_url: str = "https://slack.com/api/", timeout: int = TIMEOUT_SECONDS
     ) -> None:
-        self._channel = channel
         self._token = token
-        self._webhook_url = webhook_url
         self._api_url = api_url.rstrip("/") + "/"
         self._timeout = timeout
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self | None:
-        """The client for what is set; None when neither a token with a channel nor a webhook is."""
-        token = settings.slack_bot_token if settings.slack_channel or settings.slack_alert_channel else None
-        if token is None and settings.slack_webhook_url is None:
-            return None
-        return cls(
-            token=token,
-            channel=settings.slack_channel,
-            webhook_url=settings.slack_webhook_url,
-            api_url=settings.slack_api_url,
-        )
-
-    def post(
-        self, text: str, *, channel: str | None = None, blocks: Blocks | None = None, thread: str | None = None
-    ) -> Posted:
-        """Post a message; `text` is Slack's markup (see `escaped`), and with blocks what notifications show.
-
-        Raises Transient, with Slack's own wait when it names one, or Permanent with what a person can do.
-        """
-        cut = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
-        if self._token is None:
-            return self._post_to_webhook(cut, blocks)
-        target = channel or self._channel
-        if not target:
-            raise Permanent("no Slack channel: set SLACK_CHANNEL")
-        answer = self._call(
-            lambda client: client.chat_postMessage(
-                channel=target, text=cut, blocks=blocks, thread_ts=thread, unfurl_links=False, unfurl_media=False
-            )
-        )
-        return Posted(channel=str(answer.get("channel") or target), ts=str(answer.get("ts") or ""))
+        self._ids: dict[str, str] = {}
 
     def whoami(self) -> Bot:
-        """Who the token belongs to; raises Transient or Permanent. Posts nothing."""
-        if self._token is None:
-            raise Permanent("an incoming webhook cannot be asked: post a message to try it")
-        answer = self._call(lambda client: client.auth_test())
-        return Bot(name=str(answer.get("user") or "?"), team=str(answer.get("team") or "?"))
+        """Who the token belongs to, and what it may do. Posts nothing."""
+        with reached():
+            answer = self._client().auth_test()
+            told = next(
+                (str(value) for name, value in answer.headers.items() if name.lower() == "x-oauth-scopes"), None
+            )
+            scopes = None if told is None else frozenset(re.findall(r"[a-z:._-]+", told))
+            return Bot(str(answer.get("user") or "?"), str(answer.get("team") or "?"), scopes)
 
-    def _call(self, method: Callable[[WebClient], Any]) -> Any:
-        assert self._token
-        client = WebClient(
-            self._token.get_secret_value(), base_url=self._api_url, timeout=self._timeout, retry_handlers=[],
-            logger=_SILENT,
-        )  # fmt: skip
-        with _reached():
-            try:
-                return method(client)
-            except SlackApiError as error:
-                raise _from_answer(error) from None  # its text holds the whole answer
+    def post(self, channel: str, message: Message, *, ids: Collection[str] = (), thread: str | None = None) -> Posted:
+        """Post a message; `ids` go into its metadata, where `find` looks for them."""
+        try:
+            with reached(channel):
+                answer = self._client().chat_postMessage(
+                    channel=self._ids.get(channel, channel), text=message.fallback, blocks=list(message.blocks) or None,
+                    thread_ts=thread, metadata=_metadata(ids), unfurl_links=False, unfurl_media=False,
+                )  # fmt: skip
+                posted = Posted(str(answer["channel"]), str(answer["ts"]))
+        except Permanent:
+            self._ids.pop(channel, None)  # the name may be another channel's by now
+            raise
+        self._ids[channel] = posted.channel
+        return posted
 
-    def _post_to_webhook(self, text: str, blocks: Blocks | None) -> Posted:
-        assert self._webhook_url
-        client = WebhookClient(
-            self._webhook_url.get_secret_value(), timeout=self._timeout, retry_handlers=[], logger=_SILENT
-        )
-        with _reached():
-            answer = client.send(
-                text=text, blocks=blocks, unfurl_links=False,
-                unfurl_media=False,
+    def update(self, posted: Posted, message: Message, *, ids: Collection[str] = ()) -> None:
+        """Replace a message of ours; raises MessageGone when that cannot be done any more."""
+        with reached(posted.channel):
+            self._client().chat_update(
+                channel=posted.channel, ts=posted.ts, text=message.fallback, blocks=list(message.blocks),
+                metadata=_metadata(ids),
             )  # fmt: skip
-        if answer.status_code == 200 and answer.body.strip() == "ok":
-            return Posted()
-        raise _from_webhook(answer.status_code, answer.body, answer.headers)
+
+    def find(
+        self, channel: str, ids: Collection[str], since: datetime, *, thread: str | None = None
+    ) -> dict[str, Posted]:
+        """Where each of these ids was posted since then, as far as it was; the newest message wins.
+
+        Needs channels:history (groups:history for a private channel); a name that nothing was posted to yet also
+        channels:read, to learn its id.
+        """
+        place, left, found = self.channel_id(channel), set(ids), dict[str, Posted]()
+        oldest = f"{since.timestamp() - SKEW_SECONDS:.6f}"
+        for message in self._messages(place, oldest, thread):
+            for known in left & _ids_of(message):
+                found[known] = Posted(place, str(message.get("ts")))
+            if not (left := left - found.keys()):
+                break
+        return found
+
+    def _messages(self, channel: str, oldest: str, thread: str | None) -> Iterator[Mapping[str, Any]]:
+        """Messages of a channel, newest first; of a thread, without the one it hangs on."""
+
+        def page(client: WebClient, cursor: str | None) -> Any:
+            place: dict[str, Any] = {"channel": channel, "oldest": oldest, "include_all_metadata": True}
+            if thread is None:
+                return client.conversations_history(**place, limit=PAGE, cursor=cursor)
+            return client.conversations_replies(**place, ts=thread, limit=PAGE, cursor=cursor)
+
+        for message in self._pages(page, "messages", channel):
+            if message.get("ts") != thread:
+                yield message
+
+    def try_reading(self, channel: str) -> None:
+        """Read one message of a channel; raises what stands in the way (ScopeMissing: a right). Posts nothing."""
+        place = self.channel_id(channel)
+        with reached(channel):
+            self._client().conversations_history(channel=place, limit=1)
+
+    def channel_id(self, channel: str) -> str:
+        """The id of a channel given by name or id; asks Slack once for a name, and remembers every channel it saw."""
+        if _ID.fullmatch(channel):
+            return channel
+        if channel not in self._ids:
+            self._learn(channel, "public_channel")
+        if channel not in self._ids:
+            try:
+                self._learn(channel, "private_channel")
+            except ScopeMissing as error:
+                raise ScopeMissing(f"Slack has no public channel {channel}; for a private one, {error}") from None
+        if channel not in self._ids:
+            raise Permanent(f"Slack has no {channel} that the bot can see; name another channel, or invite the bot")
+        return self._ids[channel]
+
+    def _learn(self, channel: str, kind: str) -> None:
+        def page(client: WebClient, cursor: str | None) -> Any:
+            return client.conversations_list(types=kind, exclude_archived=True, limit=PAGE, cursor=cursor)
+
+        for row in self._pages(page, "channels", channel):
+            name, place = str(row.get("name")), str(row.get("id"))
+            self._ids |= {name: place, f"#{name}": place}
+
+    def _pages(
+        self, ask: Callable[[WebClient, str | None], Any], rows: str, channel: str
+    ) -> Iterator[Mapping[str, Any]]:
+        cursor: str | None = None
+        while True:
+            with reached(channel):
+                answer = ask(self._client(), cursor)
+                found = [row for row in answer[rows] if isinstance(row, dict)]
+                cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            yield from found
+            if not cursor:
+                return
+
+    def _client(self) -> WebClient:
+        return WebClient(
+            self._token.get_secret_value(), base_url=self._api_url, timeout=self._timeout, retry_handlers=[],
+            logger=SILENT,
+        )  # fmt: skip
+
+
+class SlackChannel:
+    """A channel that notices are posted to by the bot; see `workers.channels.Channel`."""
+
+    can_update = True
+    can_search = True
+
+    def __init__(self, slack: Slack, name: str, render: Render) -> None:
+        self.service = f"slack:{name}"
+        self._slack = slack
+        self._name = name
+        self._render = render
+
+    def post(self, notice: Notice, *, thread: str | None = None) -> Posted:
+        """Post a notice; see `_in_some_form`."""
+        return self._in_some_form(
+            notice, lambda message, ids: self._slack.post(self._name, message, ids=ids, thread=thread)
+        )
+
+    def update(self, posted: Posted, notice: Notice) -> None:
+        """Replace a message; see `_in_some_form`."""
+        self._in_some_form(notice, lambda message, ids: self._slack.update(posted, message, ids=ids))
+
+    def _in_some_form(self, notice: Notice, send: Callable[[Message, Collection[str]], T]) -> T:
+        """Send a notice as it is; when Slack refuses that, its text alone; at last even without its ids."""
+        message = self._render(notice)
+        for form, ids in ((message, notice.id), (Message(message.text), notice.id)):
+            try:
+                return send(form, ids)
+            except MessageRefused as error:
+                log.warning("slack_message_refused", ids=notice.id, reason=str(error))
+        return send(Message(message.text), ())
+
+    def find(self, ids: Collection[str], since: datetime, *, thread: str | None = None) -> dict[str, Posted]:
+        """Look for ids in the metadata of the channel's messages."""
+        return self._slack.find(self._name, ids, since, thread=thread)
+
+    def say(self, text: str) -> None:
+        """Post plain text of our own."""
+        self._slack.post(self._name, Message(escaped(text)))
 
 
 def escaped(text: str) -> str:
@@ -162,53 +242,16 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-@contextmanager
-def _reached() -> Iterator[None]:
-    """What goes wrong on the way, as Transient; messages name no address, a webhook's is a secret."""
-    try:
-        yield
-    except SlackClientError as error:
-        raise Permanent(f"the Slack client refuses: {type(error).__name__}; check SLACK_API_URL") from None
-    except TimeoutError:
-        raise Transient("Slack did not answer in time") from None
-    except (OSError, http.client.HTTPException) as error:
-        reason = type(getattr(error, "reason", error)).__name__
-        raise Transient(f"Slack cannot be reached ({reason})") from None
-    except (ValueError, AttributeError, KeyError, TypeError):  # the SDK does not check what it was answered
-        raise Transient("Slack's answer has an unexpected form") from None
+def _metadata(ids: Collection[str]) -> Metadata | None:
+    """https://docs.slack.dev/messaging/message-metadata; nobody sees it in the channel."""
+    return Metadata(EVENT_TYPE, {"ids": list(ids)}) if ids else None
 
 
-def _from_answer(error: SlackApiError) -> Transient | Permanent:
-    response = error.response
-    status, body = int(response.status_code), response.data
-    said = _word(body.get("error") if isinstance(body, dict) else None)
-    if status == 429 or said in _BUSY or status >= 500:
-        shared = status == 429 or said in _LIMITED
-        return Transient(f"Slack is busy ({said or f'HTTP {status}'})", retry_after=_wait(response.headers),
-                         shared=shared)  # fmt: skip
-    if not said:
-        return Transient(f"Slack's answer has an unexpected form (HTTP {status})")
-    remedy = _REMEDIES.get(said)
-    return Permanent(f"Slack refuses: {said}" + (f"; {remedy}" if remedy else ""))
-
-
-def _from_webhook(status: int, body: str, headers: Mapping[str, str]) -> Transient | Permanent:
-    """https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors."""
-    said = _word(body)
-    if status == 429 or status >= 500:
-        return Transient(f"Slack is busy (HTTP {status})", retry_after=_wait(headers), shared=status == 429)
-    if status == 200:
-        return Transient("Slack's answer has an unexpected form (HTTP 200)")
-    return Permanent(f"Slack refuses: {said or 'no reason given'} (HTTP {status}); {_WEBHOOK_REMEDY}")
-
-
-def _word(said: object) -> str:
-    """An error's name as Slack writes them; anything else (a proxy's page) is none."""
-    text = said.strip() if isinstance(said, str) else ""
-    return text if re.fullmatch(r"[a-z_]{2,60}", text) else ""
-
-
-def _wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds by the Retry-After header, at most an hour; None without one."""
-    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return min(max(float(value), 1.0), LONGEST_WAIT_SECONDS) if value.isdecimal() else None
+def _ids_of(message: Mapping[str, Any]) -> set[str]:
+    """The ids that a message of ours carries; none for anybody else's, whatever its metadata look like."""
+    metadata = message.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
+        return set()
+    payload = metadata.get("event_payload")
+    ids = payload.get("ids") if isinstance(payload, dict) else None
+    return {known for known in ids if isinstance(known, str)} if isinstance(ids, list) else set()
