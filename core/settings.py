@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from datetime import date, time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,7 +21,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import DaybookError
+from core.forms import KnownLanguage, MailAddress, PathTemplate, ZoneName
 from core.models import Language, RepositoryName, Tier
+from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,43 +33,10 @@ if TYPE_CHECKING:
 AnalysisMode = Literal["model", "batch", "rules"]
 
 DEFAULT_PUBLISH_PATH = "{year}/{owner}/{repo}/{date}.md"
-_PLACES = ("owner", "repo", "year", "month", "day", "date")
-# What a mail server takes without quoting; nothing in it can end a header's line.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
 
 
 def _all_by_model() -> dict[Tier, AnalysisMode]:
     return dict.fromkeys(Tier, "model")
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Asia/Shanghai or UTC") from error
-    return name
-
-
-def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
-        raise ValueError(f"{text!r} is not a mail address; write it as name@example.org")
-    return text
-
-
-def _path_template(template: str) -> str:
-    places = re.findall(r"{(.*?)}", template)
-    if unknown := [place for place in places if place not in _PLACES]:
-        raise ValueError(f"{{{unknown[0]}}} is not known; {', '.join(f'{{{place}}}' for place in _PLACES)} are")
-    if re.search(r"[{}]", re.sub(r"{.*?}", "", template)):
-        raise ValueError("a brace stands alone")
-    if "date" not in places and not {"year", "month", "day"} <= set(places):
-        raise ValueError("each day needs a file of its own: use {date}, or {year}, {month} and {day}")
-    if "" in template.split("/") or {".", ".."} & set(template.split("/")) or re.search(r"[\\\x00-\x1f\x7f]", template):
-        raise ValueError("a path inside the repository is wanted, such as reports/{date}.md")
-    return template
-
-
-MailAddress = Annotated[str, AfterValidator(_address)]
 
 
 class Watch(BaseModel):
@@ -80,7 +47,7 @@ class Watch(BaseModel):
     paths: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    mention: tuple[str, ...] = ()
+    mention: tuple[MentionId, ...] = ()
 
 
 class RepositorySettings(BaseModel):
@@ -98,12 +65,13 @@ class RepositorySettings(BaseModel):
     analysis: dict[Tier, AnalysisMode] = Field(default_factory=_all_by_model)
     watch: Watch = Watch()
     triage: dict[str, Any] = Field(default_factory=dict, description="weights of triage.toml that differ here")
-    language: Language | None = None
+    language: KnownLanguage | None = None
     slack_channel: str | None = None
+    notify: tuple[NotifyTable, ...] = Field(default=(), description="none: slack_channel or SLACK_CHANNEL")
     publish: tuple[Literal["files", "issue", "commit"], ...] = ("files",)
     publish_to: RepositoryName | None = None
     publish_branch: str | None = Field(default=None, description="of `commit`; None: the default branch")
-    publish_path: Annotated[str, AfterValidator(_path_template)] = Field(
+    publish_path: PathTemplate = Field(
         default=DEFAULT_PUBLISH_PATH, description="of `commit`; places are filled in, see `path_of`"
     )
     publish_close_after_days: int | None = Field(default=None, ge=1, description="of `issue`; None: they stay open")
@@ -148,6 +116,11 @@ class RepositorySettings(BaseModel):
         """Whether its code is kept from the model (`analysis = "rules"`): it is published where its own table says."""
         return set(self.analysis.values()) == {"rules"}
 
+    @property
+    def named_paths(self) -> tuple[str, ...]:
+        """The patterns of paths that somebody waits for: those of a long commit that match are kept among its facts."""
+        return (*self.watch.paths, *(path for table in self.notify for path in table.paths))
+
     def path_of(self, day: date) -> str:
         """Where a day's page lies in `publish_to`."""
         owner, _, repo = self.name.partition("/")
@@ -172,18 +145,23 @@ class Settings(BaseSettings):
     daybook_model_high: str = "claude-sonnet-5-5"
     daybook_model_medium: str = "claude-haiku-5-5"
     daybook_model_low: str = "claude-haiku-5-5"
-    daybook_daily_budget_usd: float | None = Field(default=None, ge=0)
+    daybook_daily_budget_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     slack_bot_token: SecretStr | None = None
     slack_channel: str | None = None
     slack_alert_channel: str | None = Field(default=None, description="where alerts go; default: slack_channel")
     slack_webhook_url: SecretStr | None = None
     slack_api_url: str = "https://slack.com/api/"
     slack_min_tier: Tier = Tier.LOW
-    report_timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    feishu_webhook_url: SecretStr | None = Field(
+        default=None, description="of a custom bot of Feishu or Lark; the channel feishu:default"
+    )
+    feishu_secret: SecretStr | None = Field(default=None, description="its signature key, when it checks one")
+    report_timezone: ZoneName = "Asia/Shanghai"
     report_time: time = time(0, 30)
     report_grace_minutes: int = Field(default=120, ge=0, le=1440)
-    report_language: Language = "zh"
+    report_language: KnownLanguage = "zh"
     report_dir: Path = Path("reports")
+    ledger_days: int = Field(default=400, ge=0, description="how long commit records outlive their day; 0: for ever")
     site_password: SecretStr | None = None
     site_public: bool = False
     site_url: str | None = None
@@ -206,6 +184,7 @@ class Settings(BaseSettings):
     daybook_host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     daybook_repositories: tuple[RepositorySettings, ...] = Field(default=(), description="from daybook.toml")
+    daybook_feishu: tuple[FeishuBot, ...] = Field(default=(), description="from daybook.toml")
 
     @field_validator("redis_url")
     @classmethod
@@ -253,6 +232,16 @@ class Settings(BaseSettings):
         host = self.github_api_url.rstrip("/").removesuffix("/api/v3").replace("://api.github.com", "://github.com")
         return f"{host}/{repository}"
 
+    @property
+    def feishu_bots(self) -> tuple[FeishuBot, ...]:
+        """The bot of the environment, named `default`, and those of daybook.toml."""
+        if self.feishu_webhook_url is None:
+            return self.daybook_feishu
+        return (
+            FeishuBot(name=DEFAULT_FEISHU, url=self.feishu_webhook_url, secret=self.feishu_secret),
+            *self.daybook_feishu,
+        )
+
     def recipients(self, name: str) -> tuple[str, ...]:
         """Who is mailed a repository's report; nobody without a mail server."""
         table = self.repository(name)
@@ -271,6 +260,8 @@ class Settings(BaseSettings):
             self.anthropic_api_key,
             self.slack_bot_token,
             self.slack_webhook_url,
+            self.feishu_secret,
+            *(value for bot in self.feishu_bots for value in (bot.url, bot.secret)),
             self.site_password,
             self.publish_token,
             self.smtp_password,
@@ -288,24 +279,62 @@ def load_settings(**overrides: Any) -> Settings:
         settings = Settings(_env_file=".env", **overrides)
     except ValidationError as error:
         raise DaybookError(f"settings: {_explain(error)}") from None
-    return settings.model_copy(update={"daybook_repositories": _repositories(settings.daybook_config)})
+    path = settings.daybook_config
+    document = _document(path)
+    bots, repositories = _feishu(path, document), _repositories(path, document)
+    _refuse_unknown_bots(path, repositories, {DEFAULT_FEISHU, *(bot.name for bot in bots)})
+    return settings.model_copy(update={"daybook_repositories": repositories, "daybook_feishu": bots})
 
 
-def _repositories(path: Path) -> tuple[RepositorySettings, ...]:
+def _document(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return ()
+        return {}
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DaybookError(f"{path} cannot be read: {error}") from error
-    if unknown := sorted(document.keys() - {"repository"}):
-        raise DaybookError(f"{path}: unknown key {unknown[0]!r}; only [[repository]] tables are known")
-    tables = document.get("repository", [])
+    if unknown := sorted(document.keys() - {"repository", "feishu"}):
+        raise DaybookError(f"{path}: unknown key {unknown[0]!r}; only [[repository]] and [[feishu]] tables are known")
+    return document
+
+
+def _tables(path: Path, document: dict[str, Any], name: str, each: str) -> list[object]:
+    tables = document.get(name, [])
     if not isinstance(tables, list):
-        raise DaybookError(f"{path}: write [[repository]] with two brackets, once for each repository")
-    read = tuple(_repository(path, table) for table in tables)
+        raise DaybookError(f"{path}: write [[{name}]] with two brackets, once for each {each}")
+    return tables
+
+
+def _repositories(path: Path, document: dict[str, Any]) -> tuple[RepositorySettings, ...]:
+    read = tuple(_repository(path, table) for table in _tables(path, document, "repository", "repository"))
     _refuse_shared_files(path, read)
     return read
+
+
+def _feishu(path: Path, document: dict[str, Any]) -> tuple[FeishuBot, ...]:
+    found: list[FeishuBot] = []
+    for table in _tables(path, document, "feishu", "bot"):
+        try:
+            bot = FeishuBot.model_validate(table)
+        except ValidationError as error:
+            raise DaybookError(f"{path}: [[feishu]]: {_explain(error, str.lower)}") from None
+        if bot.name in {DEFAULT_FEISHU, *(other.name for other in found)}:
+            raise DaybookError(
+                f"{path}: [[feishu]] {bot.name}: the name is taken; `default` is FEISHU_WEBHOOK_URL's bot"
+            )
+        found.append(bot)
+    return tuple(found)
+
+
+def _refuse_unknown_bots(path: Path, tables: Sequence[RepositorySettings], bots: set[str]) -> None:
+    for table in tables:
+        for notify in table.notify:
+            kind, _, name = notify.channel.partition(":")
+            if kind == "feishu" and name not in bots:
+                raise DaybookError(
+                    f"{path}: [[repository]] {table.name}: no [[feishu]] table has the name {name!r}; "
+                    f"there are {', '.join(sorted(bots))}"
+                )
 
 
 def _refuse_shared_files(path: Path, tables: Sequence[RepositorySettings]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from core.errors import DaybookError
 from core.models import Tier
+from core.notify_settings import FeishuBot, NotifyTable
 from core.settings import RepositorySettings, Settings, Watch, load_settings
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +25,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_example_environment_lists_every_setting_with_its_default() -> None:
     example = ROOT / ".env.example"
     named = {line.split("=")[0].lower() for line in example.read_text().splitlines() if "=" in line and line[0] != "#"}
-    assert named == set(Settings.model_fields) - {"daybook_repositories"}
+    assert named == set(Settings.model_fields) - {"daybook_repositories", "daybook_feishu"}
     assert Settings(_env_file=example) == Settings()
 
 
@@ -33,7 +35,12 @@ def test_the_example_toml_shows_every_key_and_is_valid(monkeypatch: pytest.Monke
     assert plain == RepositorySettings(name="InternLM/lmdeploy")
     assert full == RepositorySettings(name="sgl-project/sglang")
     text = (ROOT / "daybook.example.toml").read_text()
-    for key in (*RepositorySettings.model_fields, *Watch.model_fields):
+    for key in (
+        *RepositorySettings.model_fields,
+        *Watch.model_fields,
+        *NotifyTable.model_fields,
+        *FeishuBot.model_fields,
+    ):
         assert key in text
 
 
@@ -57,8 +64,10 @@ def test_the_environment_goes_before_the_env_file_and_an_empty_value_means_the_d
             "REPORT_TIMEZONE: 'Mars/Olympus' is not a time zone; use an IANA",
         ),
         ("REPORT_TIME", "late", "REPORT_TIME: "),
-        ("REPORT_LANGUAGE", "fr", "REPORT_LANGUAGE: Input should be 'zh' or 'en'"),
+        ("REPORT_LANGUAGE", "fr", "REPORT_LANGUAGE: 'fr' has no words in report/labels; there are en, zh"),
         ("DAYBOOK_DAILY_BUDGET_USD", "-1", "DAYBOOK_DAILY_BUDGET_USD: "),
+        ("DAYBOOK_DAILY_BUDGET_USD", "inf", "DAYBOOK_DAILY_BUDGET_USD: Input should be a finite number"),
+        ("DAYBOOK_DAILY_BUDGET_USD", "nan", "DAYBOOK_DAILY_BUDGET_USD: Input should be a finite number"),
         ("PORT", "70000", "PORT: "),
         ("REDIS_URL", "http://localhost", "REDIS_URL: a url such as redis://:password@host:6379/0 is wanted"),
     ],
@@ -78,7 +87,7 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str, said: str, mo
         ("[[repository]]\nname = 'a/b'\nbranch = 'main'\n", "[[repository]] a/b: branch: no such key; daybook.example"),
         ("[[repository]]\nname = 'a/b'\nanalysis = 'x'\n", "a/b: analysis: one of model, batch, rules is wanted"),
         ("[repository]\nname = 'a/b'\n", "write [[repository]] with two brackets, once for each repository"),
-        ("[repositories]\n", "unknown key 'repositories'; only [[repository]] tables are known"),
+        ("[repositories]\n", "unknown key 'repositories'; only [[repository]] and [[feishu]] tables are known"),
         ("[[repository]\n", "cannot be read: "),
     ],
 )
@@ -126,3 +135,34 @@ def test_where_people_look_at_a_repository(api: str, web: str, monkeypatch: pyte
     monkeypatch.setenv("GITHUB_API_URL", api)
     assert load_settings().web_url("octo/cat") == web
     assert load_settings().web_url("local/cat") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('publish = ["issue"]', "publish_to is wanted (OWNER/REPO), where issues or commits go"),
+        ('publish_path = "reports"', "each day needs a file of its own: use {date}, or {year}, {month} and {day}"),
+        ('publish_path = "{when}.md"', "{when} is not known; {owner}, {repo}, {year}, {month}, {day}, {date} are"),
+        ('publish_path = "{date}{.md"', "a brace stands alone"),
+        ('publish_path = "../{date}.md"', "a path inside the repository is wanted, such as reports/{date}.md"),
+        ('publish_path = "/{date}.md"', "a path inside the repository is wanted, such as reports/{date}.md"),
+        ("publish_close_after_days = 0", "Input should be greater than or equal to 1"),
+        ('mail_to = "a@b\\r\\nBcc: c@d"', "'a@b\\r\\nBcc: c@d' is not a mail address; write it as name@example.org"),
+    ],
+)
+def test_wrong_ways_to_publish_are_refused(line: str, said: str) -> None:
+    Path("daybook.toml").write_text(f'[[repository]]\nname = "octocat/hello"\n{line}\n')
+    with pytest.raises(DaybookError) as caught:
+        load_settings()
+    assert str(caught.value).endswith(f": {said}")
+
+
+def test_two_repositories_are_not_committed_to_one_file() -> None:
+    table = '[[repository]]\nname = "{}"\npublish = "commit"\npublish_to = "octocat/reports"\npublish_path = "{}"\n'
+    Path("daybook.toml").write_text(table.format("octocat/a", "{date}.md") + table.format("octocat/b", "{date}.md"))
+    with pytest.raises(DaybookError, match="octocat/a and octocat/b have the same publish_path"):
+        load_settings()
+    Path("daybook.toml").write_text(
+        table.format("octocat/a", "{repo}/{date}.md") + table.format("octocat/b", "{repo}/{date}.md")
+    )
+    assert load_settings().daybook_repositories[1].path_of(date(2026, 2, 3)) == "b/2026-02-03.md"

@@ -1,0 +1,56 @@
+"""Texts of settings that have a form: time zones, languages, mail addresses, paths; checked when settings are read."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator
+
+from core.languages import languages
+from core.models import Language
+
+_PLACES = ("owner", "repo", "year", "month", "day", "date")
+# What a mail server takes without quoting; nothing in it can end a header's line.
+_ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Asia/Shanghai or UTC") from error
+    return name
+
+
+def _known_language(code: str) -> str:
+    if code not in languages():
+        raise ValueError(f"{code!r} has no words in report/labels; there are {', '.join(languages())}")
+    return code
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(f"{text!r} is not a mail address; write it as name@example.org")
+    return text
+
+
+def _path_template(template: str) -> str:
+    places = re.findall(r"{(.*?)}", template)
+    if unknown := [place for place in places if place not in _PLACES]:
+        raise ValueError(f"{{{unknown[0]}}} is not known; {', '.join(f'{{{place}}}' for place in _PLACES)} are")
+    if re.search(r"[{}]", re.sub(r"{.*?}", "", template)):
+        raise ValueError("a brace stands alone")
+    if "date" not in places and not {"year", "month", "day"} <= set(places):
+        raise ValueError("each day needs a file of its own: use {date}, or {year}, {month} and {day}")
+    if "" in template.split("/") or {".", ".."} & set(template.split("/")) or re.search(r"[\\\x00-\x1f\x7f]", template):
+        raise ValueError("a path inside the repository is wanted, such as reports/{date}.md")
+    return template
+
+
+MailAddress = Annotated[str, AfterValidator(_address)]
+KnownLanguage = Annotated[Language, AfterValidator(_known_language)]
+PathTemplate = Annotated[str, AfterValidator(_path_template)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
