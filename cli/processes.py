@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import SUSPECT_PLACES, Ledger
 from core.log import configure_logging
-from core.redis_server import answers, read_address
-from core.settings import load_settings
+from core.redis_server import answers, die_with_parent, read_address
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from core.settings import Settings
 
-# Each suspect's own, a report's, a poll's, a reconciliation's, a batch's, and one that is always free for the sweep.
-CONTROL_PROCESSES = SUSPECT_PLACES + 5
+# Each suspect's own, a report's, a publication's, a poll's, a reconciliation's, a batch's, the notices', and one that
+# is always free for the sweep.
+CONTROL_PROCESSES = SUSPECT_PLACES + 7
 WEB_THREADS = 16
 
 
@@ -58,7 +61,7 @@ def web(host: str | None, port: int | None) -> None:
     create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
     os.environ.update(REDIS_URL=url, DAYBOOK_HOST=host or settings.daybook_host)  # read by the server's own processes
     Granian(
-        "webhook.app:from_environment",
+        "cli.processes:application",
         address=host or settings.daybook_host,
         port=settings.port if port is None else port,
         interface=Interfaces.WSGI,
@@ -70,6 +73,14 @@ def web(host: str | None, port: int | None) -> None:
         workers_kill_timeout=10,
         log_enabled=False,
     ).serve()
+
+
+def application() -> Flask:
+    """The web application in a process of the server's; it ends with the server, even one that was killed."""
+    from webhook.app import from_environment
+
+    die_with_parent()
+    return from_environment()
 
 
 @click.command()
@@ -84,8 +95,8 @@ def worker(concurrency: int | None) -> None:
 
 @click.command()
 def control() -> None:
-    """Run the control worker: sweep, suspects, reports and polls, in child processes of their own."""
-    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, "control,suspect,report,upstream")
+    """Run the control worker: sweep, suspects, reports, polls and notices, in child processes of their own."""
+    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, "control,suspect,report,upstream,publish,notify")
 
 
 @click.command()
@@ -104,7 +115,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     from celery.exceptions import SecurityWarning
 
     from workers.app import app
-    from workers.pulse import start_pulse
+    from workers.pulse import pulse
     from workers.services import connect, use
     from workers.standstill import end_when_stuck
 
@@ -113,10 +124,11 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     use(connect(settings, url))
-    start_pulse(Ledger(url, settings.zone), name)
-    if pool == "threads":  # the children of prefork see to it themselves
-        end_when_stuck(settings.daybook_lease_seconds)
-    app.worker_main([
-        "--quiet", "worker", "--pool", pool, "--concurrency", str(concurrency), "--queues", queues,
-        "--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO",
-    ])  # fmt: skip
+    with pulse(Ledger(url, settings.zone), name):
+        if pool == "threads":  # the children of prefork see to it themselves
+            end_when_stuck(settings.daybook_lease_seconds)
+        app.worker_main([
+            "--quiet", "worker", "--pool", pool, "--concurrency", str(concurrency), "--queues", queues,
+            "--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "--loglevel", "INFO",
+        ])  # fmt: skip

@@ -17,6 +17,7 @@ from tests.pushes import LANDED, REPOSITORY, push, sha
 from workers.app import message
 from workers.days import ask_sources, assembled, close_due_days, closes_at, due_days
 from workers.facts import facts_from
+from workers.rules import load_rules
 from workers.services import Services, connect
 from workers.stages import analyse_commit, give_up
 from workers.triage import triage
@@ -51,7 +52,7 @@ def done(services: Services, number: int) -> None:
     )
     diff = Diff(sha=sha(number), parents=(sha(0),), files=(change,), additions=1, deletions=1)
     facts = facts_from(claim.record.commit, diff)
-    judged = triage(claim.record.commit, facts, services.rules, services.repository(REPOSITORY))
+    judged = triage(claim.record.commit, facts, load_rules(), services.repository(REPOSITORY))
     record = claim.record.model_copy(update={"facts": facts, "triage": judged})
     services.ledger.advance(claim, record, Stage.ANALYSE, diff, message("analyse", claim.id))
     analysing = services.ledger.claim(claim.id, Stage.ANALYSE)
@@ -176,3 +177,16 @@ def test_report_time_is_local_where_clocks_change_too(zone: str, day: date, clos
     services = connect(Settings(report_timezone=zone), redis_url)
     assert closes_at(services, day) == closes
     services.ledger.close()
+
+
+def test_a_report_knows_the_counts_of_the_month_before_it(services: Services) -> None:
+    received(services, 1)
+    done(services, 1)
+    close_due_days(services, CLOSES)
+    close_due_days(services, CLOSES + timedelta(days=1, hours=2))
+    raw = services.ledger.report(REPOSITORY, DAY + timedelta(days=1))
+    assert raw
+    assert [(count.day, count.total) for count in report_from_json(raw).trend] == [
+        (DAY, 1),
+        (DAY + timedelta(days=1), 0),
+    ]

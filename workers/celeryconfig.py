@@ -10,8 +10,13 @@ WATCH_SECONDS = 30.0
 POLL_ROUND_SECONDS = 10.0  # how often it is looked whose turn it is
 RECONCILE_ROUND_SECONDS = 30.0
 BATCH_ROUND_SECONDS = 30.0
+PUBLISH_ROUND_SECONDS = 10.0
+EXPIRE_ROUND_SECONDS = 300.0
+NOTIFY_ROUND_SECONDS = 1.0
 SUSPECT_LIMIT_SECONDS = 960  # a suspect's child process is killed after this: more than any stage's deadline
 BATCH_LIMIT_SECONDS = 420  # so is a round over the batches: more than its own bounds add up to
+NOTIFY_LIMIT_SECONDS = 300  # and a round of telling, whose last search through a channel's history takes some requests
+PUBLISH_LIMIT_SECONDS = 600  # and a round of publishing, whose last day may begin at the end of its time
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
@@ -36,10 +41,13 @@ task_routes = {
     "daybook.suspect": {"queue": "suspect"},
     "daybook.sweep": {"queue": "control"},
     "daybook.close_days": {"queue": "report"},
+    "daybook.publish": {"queue": "publish"},
     "daybook.poll": {"queue": "upstream"},
     "daybook.reconcile": {"queue": "upstream"},
     "daybook.batch": {"queue": "upstream"},
     "daybook.watch": {"queue": "control"},
+    "daybook.expire": {"queue": "report"},
+    "daybook.notify": {"queue": "notify"},
 }
 
 QUEUES = tuple(dict.fromkeys(route["queue"] for route in task_routes.values()))
@@ -53,10 +61,13 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 beat_schedule = {
     "sweep": {"task": "daybook.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 10}},
     "close_days": {"task": "daybook.close_days", "schedule": CLOSE_DAYS_SECONDS, "options": {"expires": 60}},
+    "publish": {"task": "daybook.publish", "schedule": PUBLISH_ROUND_SECONDS, "options": {"expires": 30}},
     "poll": {"task": "daybook.poll", "schedule": POLL_ROUND_SECONDS, "options": {"expires": 20}},
     "reconcile": {"task": "daybook.reconcile", "schedule": RECONCILE_ROUND_SECONDS, "options": {"expires": 60}},
     "batch": {"task": "daybook.batch", "schedule": BATCH_ROUND_SECONDS, "options": {"expires": 30}},
     "watch": {"task": "daybook.watch", "schedule": WATCH_SECONDS, "options": {"expires": 30}},
+    "expire": {"task": "daybook.expire", "schedule": EXPIRE_ROUND_SECONDS, "options": {"expires": 60}},
+    "notify": {"task": "daybook.notify", "schedule": NOTIFY_ROUND_SECONDS, "options": {"expires": 5}},
 }
 beat_scheduler = "workers.beat:Scheduler"
 beat_max_loop_interval = 5

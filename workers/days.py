@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,16 @@ import redis
 import structlog
 
 from core.ledger import Asked, day_bounds
-from report.daily import DailyReport, Rewrite, assemble
+from report.daily import DailyReport, Entry, Rewrite, assemble
+from report.expired import expired_entries
 from report.files import write_report
-from report.json import report_from_json, report_json
+from report.json import count_from_json, report_from_json, report_json
 from report.labels import labels
+from report.trend import DayCount, first_day
 from workers.follow import found_by, has_source
+from workers.highlights import kept_highlights, renew_highlights
+from workers.notify import digest_soon
+from workers.publish import publish_soon
 from workers.reconcile import reconcile
 
 if TYPE_CHECKING:
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+TOLD_AT_ONCE = 1000
 LATE_SECONDS = 60.0  # late commits of a closed day are gathered this long before its page is made again
 LOCK_SECONDS = 300.0
 ASKING_SECONDS = 120.0  # for all sources in one round
@@ -37,8 +44,9 @@ def assembled(services: Services, repository: str, day: date) -> DailyReport:
     kept = services.ledger.report(repository, day)
     before = report_from_json(kept) if kept else None
     asked = services.ledger.asked(repository, day)
+    records = services.ledger.records(repository, day)
     report = assemble(
-        services.ledger.records(repository, day),
+        records,
         repository=repository,
         day=day,
         timezone=settings.report_timezone,
@@ -48,15 +56,37 @@ def assembled(services: Services, repository: str, day: date) -> DailyReport:
         source_ok=asked is None or asked.ok,
         asked=_asked_in_words(services, repository, asked) if asked else "",
         rewrites=_rewrites(services, repository, day),
+        earlier=_earlier_counts(services, repository, day),
+        elsewhere=services.ledger.kin(repository, records),
+        written=kept_highlights(services, repository, day),
+        expired=_expired(services, before) if before else (),
     )
     return report if before is None or report == before else report.model_copy(update={"revision": before.revision + 1})
 
 
+def _expired(services: Services, kept: DailyReport) -> tuple[Entry, ...]:
+    """What only the kept report still tells of its commits."""
+    return expired_entries(kept, services.ledger.past(kept.repository, [commit.sha for commit in kept.commits]))
+
+
+def _earlier_counts(services: Services, repository: str, day: date) -> list[DayCount]:
+    """The counts of the month before a day, by the reports that are kept of it."""
+    ledger = services.ledger
+    days = [other for other in ledger.report_days(repository) if first_day(day) <= other < day]
+    return [count_from_json(kept) for other in days if (kept := ledger.report(repository, other))]
+
+
 def write_day(services: Services, repository: str, day: date) -> DailyReport:
     """Assemble a day's report, keep it in the ledger and write its files; the same records give the same bytes."""
+    if services.ledger.report(repository, day) is None:
+        digest_soon(services, repository, day)  # before the report is kept, or a kill between the two would lose it
     report = assembled(services, repository, day)
+    if renew_highlights(services, report):
+        report = assembled(services, repository, day)
     services.ledger.save_report(repository, day, report_json([report]))
-    write_report(services.settings.report_dir, report)
+    if "files" in services.repository(repository).publish:
+        write_report(services.settings.report_dir, report)
+    publish_soon(services, repository, day)
     log.info("report_written", repository=repository, day=str(day), revision=report.revision)
     return report
 
@@ -72,6 +102,7 @@ def close_due_days(services: Services, now: datetime | None = None) -> None:
         for repository, day in due_days(services, moment):
             _note_asked(services, repository, day, moment)
             write_day(services, repository, day)
+        tell_other_days(services)
         for repository, day, changed in services.ledger.dirty_days():
             _renew_day(services, repository, day, changed, moment)
     finally:
@@ -79,6 +110,21 @@ def close_due_days(services: Services, now: datetime | None = None) -> None:
             lock.release()
         except redis.exceptions.LockError:
             log.warning("close_days_slow", seconds=LOCK_SECONDS)  # it ran out and may be another's now
+
+
+def tell_other_days(services: Services) -> None:
+    """Have those pages of other days made again that speak of what was finished since, such as a revert."""
+    ledger = services.ledger
+    ids = ledger.untold(TOLD_AT_ONCE)
+    finished: defaultdict[str, list[str]] = defaultdict(list)
+    for commit_id in ids:
+        repository, _, sha = commit_id.rpartition("@")
+        finished[repository].append(sha)
+    for repository, shas in finished.items():
+        kin = ledger.kin(repository, ledger.commits(repository, shas))
+        days = {ledger.day_of(record.commit.landed_at) for record in kin}
+        ledger.mark_dirty(repository, days.intersection(ledger.report_days(repository)))
+    ledger.told(ids)
 
 
 def ask_sources(services: Services, now: datetime) -> None:

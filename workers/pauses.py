@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from core.errors import Transient
 from core.ledger import Ledger
-
-Service = Literal["github", "anthropic"]
 
 
 class Paused(Transient):
@@ -20,8 +17,11 @@ class Paused(Transient):
 
 
 @contextmanager
-def admitted(ledger: Ledger, service: Service) -> Iterator[None]:
-    """Call a service inside the block. Raises Paused instead of calling it, and when the call meets a limit."""
+def admitted(ledger: Ledger, service: str) -> Iterator[None]:
+    """Call a service (`github`, `anthropic`, a channel's) inside the block.
+
+    Raises Paused instead of calling it, and when the call meets a limit.
+    """
     if wait := ledger.admit(service):
         raise Paused(f"calls to {service} are paused", wait)
     try:

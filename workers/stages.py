@@ -93,7 +93,7 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     commit = claim.record.commit
     diff = redact_diff(services.diff(commit))
     table = services.repository(commit.repository)
-    facts = facts_from(commit, diff, table.ignore_paths, table.watch.paths)
+    facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
     judged = triage(commit, facts, rules_for(table), table)
     record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
     queued = message(Stage.ANALYSE, commit.id)

@@ -1,4 +1,4 @@
-"""The whole pipeline on one screen: fetch ▸ triage ▸ analyse, the sweep behind it, and the close of each day.
+"""The whole pipeline on one screen: fetch ▸ triage ▸ analyse ▸ notify, the sweep behind it, and the close of each day.
 
 A push is recorded by the webhook, which queues `fetch` for each new commit. Messages carry ids only; what is to be done
 stands in the ledger, so a task without work there does nothing, and work without a task is found by the sweep.
@@ -9,9 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.ledger import SUSPECT_QUEUE, Stage
-from workers import alerts, batches, days, follow
+from workers import alerts, batches, days, follow, retention
 from workers.app import app, messages, wake
-from workers.celeryconfig import BATCH_LIMIT_SECONDS, SUSPECT_LIMIT_SECONDS
+from workers.celeryconfig import (
+    BATCH_LIMIT_SECONDS,
+    NOTIFY_LIMIT_SECONDS,
+    PUBLISH_LIMIT_SECONDS,
+    SUSPECT_LIMIT_SECONDS,
+)
+from workers.notify import notify_due
+from workers.publish import publish_due
 from workers.services import current
 from workers.stages import analyse_commit, fetch_commit, give_up, poison_reason, run
 
@@ -30,7 +37,7 @@ def fetch(commit_id: str) -> None:
 
 @app.task(name="daybook.analyse")
 def analyse(commit_id: str) -> None:
-    """Write a commit's analysis. Next: its day's report, at `close_days`."""
+    """Write a commit's analysis. Next: `notify`, and its day's report, at `close_days`."""
     if claim := current().ledger.claim(commit_id, Stage.ANALYSE):
         run(current(), claim, analyse_commit)
 
@@ -41,6 +48,12 @@ def suspect(self: Task[[], None]) -> None:
     if claim := current().ledger.claim_suspect(str(self.request.id)):
         run(current(), claim, STAGES[claim.stage])
         current().ledger.enqueue(SUSPECT_QUEUE, [wake("suspect")])
+
+
+@app.task(name="daybook.notify", time_limit=NOTIFY_LIMIT_SECONDS)
+def notify() -> None:
+    """Tell of finished commits, of what became of them and of each day, in the channels that the settings name."""
+    notify_due(current())
 
 
 @app.task(name="daybook.sweep")
@@ -56,8 +69,14 @@ def sweep() -> None:
 
 @app.task(name="daybook.close_days")
 def close_days() -> None:
-    """Assemble the report of each day that is over, and again when a late commit is done."""
+    """Assemble the report of each day that is over, and again when a late commit is done. Next: `publish`."""
     days.close_due_days(current())
+
+
+@app.task(name="daybook.publish", time_limit=PUBLISH_LIMIT_SECONDS)
+def publish() -> None:
+    """Bring the reports that were written to GitHub and into mails, where their repositories ask for it."""
+    publish_due(current())
 
 
 @app.task(name="daybook.poll")
@@ -82,3 +101,9 @@ def batch() -> None:
 def watch() -> None:
     """Tell somebody what is wrong, once, and once more when it has cleared."""
     alerts.watch(current())
+
+
+@app.task(name="daybook.expire")
+def expire() -> None:
+    """Let go of the records of commits whose report was kept for long enough, once a day."""
+    retention.expire_due(current())

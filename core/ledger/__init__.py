@@ -2,7 +2,7 @@
 
 Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys is one Lua script of lua/):
 
-    record:ID            string  zlib JSON CommitRecord                     until its report's retention ends
+    record:ID            string  zlib JSON CommitRecord                     LEDGER_DAYS after its day was closed
     diff:ID              string  zlib JSON Diff, secrets taken out          until analysed, at most 7 days
     work:ID              hash    stage, token, attempts, losses …           until finished
     due:STAGE            zset    ID → when the sweep must look at it        until finished
@@ -17,7 +17,8 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     names:REPOSITORY     zset    "NAME:SECOND:SHA": what a finished commit is called and what it speaks of (its pull
                                  request, title and series; see stories.py)  as its records
     untold               set     ID finished since other days' pages were told of it  until they are
-    pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000
+    past:REPOSITORY:XX   hash    rest of a sha that begins with XX → its day's ordinal: its record has expired  for ever
+    pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000; LEDGER_DAYS, unless forced
     heads:REPOSITORY     hash    branch → JSON {sha, pushed_at}             for ever
     reconciled:REPOSITORY  hash  branch → sha up to which nothing is lacking  for ever
     upstream:REPOSITORY  hash    tried_at, answered_at, why, source, branches  for ever
@@ -49,10 +50,19 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     batch:BATCH          hash    begun, id (the API's), asked, dollars, cancelled  until it is over
     waits:BATCH          hash    custom id → ID that it has not answered    until it is over
     answer:ID            string  zlib JSON of a batch's answer              2 days
+    highlights:REPOSITORY  hash  DAY → JSON, what the model wrote of a day  for ever
     reported             hash    REPOSITORY → when a report was last written   for ever
     publish              zset    "REPOSITORY DAY" → when it is to be published  until it is
     published:REPOSITORY  hash   "DAY TARGET" → JSON Published              for ever
     unpublished          hash    "REPOSITORY DAY TARGET" → JSON Unpublished  until it is published
+    notify               zset    "new ID" or "again ID", to be routed → since when  until it is
+    outboxes             zset    CHANNEL → when its next entry is due           until nothing waits there
+    outbox:CHANNEL       hash    ENTRY ("commit ID", "update ID", "digest REPOSITORY DAY") → JSON  until told, 7 days
+    outbox-due:CHANNEL   zset    ENTRY → from when it may be told               as its outbox
+    intent:CHANNEL       string  JSON Intent, a message that may be posted or not  until that is known
+    told:ID              hash    CHANNEL → JSON Told; of a digest: told:REPOSITORY DAY  as its record; 30 days
+    notify-troubles      hash    CHANNEL → JSON Trouble                         until something is told there again
+    notices              hash    "CHANNEL told", "… dropped", "… repeated" … → n  for ever
     alive                zset    process → last seen                        a day
     alerts               hash    condition → JSON AlertState                until it cleared and was told
 """
@@ -65,10 +75,14 @@ from core.ledger.connection import LEASE_SECONDS, PATIENCE_SECONDS, day_bounds
 from core.ledger.corrections import CorrectionLedger
 from core.ledger.days import DayLedger, Stamp
 from core.ledger.failed import FailedLedger
+from core.ledger.highlights import HighlightLedger
 from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
 from core.ledger.money import FULL_DEPTH_SHARE, MoneyLedger, Spending
+from core.ledger.notices import Filing, Intent, News, NoticeLedger, OutboxState, Told, Trouble, Waiting
 from core.ledger.pauses import PauseLedger
 from core.ledger.publishing import Published, PublishLedger, Target, Unpublished
+from core.ledger.retention import RetentionLedger
+from core.ledger.searched import SearchedLedger
 from core.ledger.server import ServerFacts, ServerLedger
 from core.ledger.status import Status, StatusLedger
 from core.ledger.stories import AmbiguousSha, StoryLedger
@@ -77,9 +91,10 @@ from core.ledger.work import MOST_LOSSES, SUSPECT_PLACES, SUSPECT_QUEUE, Claim, 
 
 __all__ = [
     "BUCKETS", "FULL_DEPTH_SHARE", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS",
-    "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "ForcedPush", "GivenBack",
-    "LastReport", "Ledger", "Meters", "OpenBatch", "Outcome", "Published", "ServerFacts", "Spending", "Stage",
-    "StageMeter", "Stamp", "Standing", "Status", "Swept", "Target", "Unpublished", "day_bounds",
+    "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "Filing", "ForcedPush",
+    "GivenBack", "Intent", "LastReport", "Ledger", "Meters", "News", "OpenBatch", "OutboxState", "Outcome", "Published",
+    "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status", "Swept", "Target", "Told",
+    "Trouble", "Unpublished", "Waiting", "day_bounds",
 ]  # fmt: skip
 
 
@@ -87,6 +102,8 @@ class Ledger(
     WorkLedger,
     PauseLedger,
     StoryLedger,
+    RetentionLedger,
+    SearchedLedger,
     DayLedger,
     MoneyLedger,
     CorrectionLedger,
@@ -95,9 +112,11 @@ class Ledger(
     AlertLedger,
     BatchLedger,
     FailedLedger,
+    HighlightLedger,
     ServerLedger,
     UpstreamLedger,
     PublishLedger,
+    NoticeLedger,
 ):
     """The one store. The constructor does no I/O; every method is safe to call from any thread.
 

@@ -21,7 +21,8 @@ LEASE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0  # how long a message may be missing before its commit is queued again
 SCRIPTS = (
     "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
-    "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer",
+    "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer", "expire",
+    "notify_file", "notify_intend", "notify_settle",
 )  # fmt: skip
 
 

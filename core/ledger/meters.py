@@ -52,6 +52,7 @@ class Meters:
     """What `/metrics`, `daybook status` and the alerts are made from, at one moment; ages in seconds.
 
     `alive` is each process's age of its last sign of life, `sweep_seconds` that of the last sweep, None before one.
+    Of those `waiting`, `batch_unsent` are left to a batch that is to be sent, `batch_sent` to one that is under way.
     `reserved_usd` is set aside for calls under way, `degraded` counts analyses that the budget made shallower.
     """
 
@@ -62,6 +63,8 @@ class Meters:
     waiting: int
     failed: int
     suspects: int
+    batch_unsent: int
+    batch_sent: int
     oldest_waiting_seconds: float
     stages: Mapping[Stage, StageMeter]
     analysed_within_hour: int
@@ -109,12 +112,16 @@ class MeterLedger(Connection):
         """Write down that a process is alive, by a name such as `worker@host/4711`."""
         self._run("pulse", process)
 
+    def sign_off(self, process: str) -> None:
+        """Take a process that stops off the list of those alive."""
+        self.redis.zrem(f"{P}alive", process)
+
     def meters(self, queues: Sequence[str] = ()) -> Meters:
         """Every figure, in one round trip."""
         row = self._run("meters", self._today(), len(queues), *queues, *Stage)
         at, totals, today, meters, lengths, counts, stages, hour, reports, alive, swept, memory, money = row
         counted = _numbers(meters)
-        waiting, failed, suspects, oldest = counts
+        waiting, failed, suspects, oldest, unsent, sent = counts
         return Meters(
             at=float(at),
             totals=_numbers(totals),
@@ -123,6 +130,8 @@ class MeterLedger(Connection):
             waiting=waiting,
             failed=failed,
             suspects=suspects,
+            batch_unsent=unsent,
+            batch_sent=sent,
             oldest_waiting_seconds=float(oldest),
             stages={stage: _stage_meter(stage, rows, counted) for stage, rows in zip(Stage, stages, strict=True)},
             analysed_within_hour=hour[0],

@@ -1,6 +1,7 @@
 -- Every figure of /metrics, `daybook status` and the alerts, in one round trip; nothing is changed.
 -- ARGV: day of the counters, number of queues, the queues, then the stages.
--- Returns {now, totals, counters of the day, meters, queue lengths, {waiting, failed, suspects, oldest's age},
+-- Returns {now, totals, counters of the day, meters, queue lengths,
+--          {waiting, failed, suspects, oldest's age, waiting for a batch to be sent, for a sent one's answer},
 --          per stage {waiting, oldest's age}, {analysed, failed} within the hour, per repository {name, day, written},
 --          alive, when the sweep last ran, {memory used, memory limit}, {spent today, spent in all, dollars set aside,
 --          calibration}}.
@@ -55,13 +56,20 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'reserved', '(' .. tost
   reserved = reserved + tonumber(string.match(member, '^%S+'))
 end
 
+local sent = 0
+for _, key in ipairs(redis.call('ZRANGE', P .. 'batches', 0, -1)) do
+  for _, id in ipairs(redis.call('HVALS', P .. 'waits:' .. key)) do -- some are asked for by themselves by now
+    if redis.call('HGET', work_key(id), 'batch') == key then sent = sent + 1 end
+  end
+end
+
 local memory = redis.pcall('INFO', 'memory') -- some hosts forbid it
 memory = type(memory) == 'string' and memory or ''
 return {
   tostring(now), redis.call('HGETALL', P .. 'totals'), redis.call('HGETALL', P .. 'count:' .. ARGV[1]),
   redis.call('HGETALL', P .. 'meters'), queues,
   {redis.call('ZCARD', P .. 'open'), redis.call('ZCARD', P .. 'failed'), redis.call('ZCARD', P .. 'suspects'),
-   tostring(oldest)},
+   tostring(oldest), redis.call('ZCARD', P .. 'parked'), sent},
   per_stage, {analysed, failed}, reports, redis.call('ZRANGE', P .. 'alive', 0, -1, 'WITHSCORES'),
   redis.call('GET', P .. 'swept') or '',
   {memory:match('used_memory:(%d+)') or '0', memory:match('maxmemory:(%d+)') or '0'},

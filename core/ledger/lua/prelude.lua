@@ -8,6 +8,8 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 
 local function work_key(id) return P .. 'work:' .. id end
+-- Where a commit stands once its record has expired; see core/ledger/past.py.
+local function past_key(repository, sha) return P .. 'past:' .. repository .. ':' .. string.sub(sha, 1, 2) end
 local function due_key(stage) return P .. 'due:' .. stage end
 
 -- The stage of a commit when this token still holds it; false when the lease was lost or the work is over.
@@ -74,6 +76,16 @@ local function unpark(id, batch)
   redis.call('HSET', work_key(id), 'queued', 0, 'not_before', 0)
   redis.call('ZADD', due_key(work[2]), now, id)
   redis.call('ZADD', P .. 'open', now, id)
+end
+
+-- When a channel's outbox is to be looked at next: when the first of its entries is due.
+local function look_next(channel)
+  local first = redis.call('ZRANGE', P .. 'outbox-due:' .. channel, 0, 0, 'WITHSCORES')
+  if first[2] then
+    redis.call('ZADD', P .. 'outboxes', first[2], channel)
+  else
+    redis.call('ZREM', P .. 'outboxes', channel)
+  end
 end
 
 local function expect(key, kind)
