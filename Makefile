@@ -32,7 +32,7 @@ types: .venv/.ready
 # The fast tests; with ALL=1, or in CI, all of them and the coverage floor.
 test: lint types
 	$(if $(ALL)$(CI),$(BIN)/python -m coverage erase)
-	$(if $(ALL)$(CI),$(BIN)/python -m coverage run -m pytest -n 3 --dist loadfile,$(BIN)/python -m pytest -m 'not slow and not browser' -n 2)
+	$(if $(ALL)$(CI),$(BIN)/python -m coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder,$(BIN)/python -m pytest -m 'not slow and not browser' -n 2)
 	$(if $(ALL)$(CI),$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report)
 
 clean:

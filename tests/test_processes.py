@@ -76,6 +76,22 @@ def test_when_up_is_killed_nothing_stays_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_when_a_web_process_is_killed_its_port_is_free_again(redis_url: str, tmp_path: Path) -> None:
+    base = f"http://127.0.0.1:{(port := free_port())}"
+    environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET, "REDIS_URL": redis_url}
+    web = subprocess.Popen([sys.executable, "-m", "cli.main", "web", "--port", str(port)], cwd=tmp_path,
+                           env=environment)  # fmt: skip
+    assert await_ready(base, 30)
+    children = psutil.Process(web.pid).children(recursive=True)
+    assert children
+    web.kill()
+    web.wait()
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"{base}/healthz", trust_env=False)
+
+
+@pytest.mark.slow
 def test_up_starts_again_what_dies(tmp_path: Path) -> None:
     port = free_port()
     environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET}
@@ -103,6 +119,9 @@ def test_up_starts_again_what_dies(tmp_path: Path) -> None:
     [
         (["nonsense"], {}, 2, "No such command 'nonsense'"),
         (["report", "octocat/hello", "yesterday"], {}, 2, "'yesterday' is not a day; write it as 2026-02-17"),
+        (["report", "octocat/hello", "9999-12-31"], {}, 2, "'9999-12-31' is out of range: days go from 1970-01-01"),
+        (["backfill", "octocat/hello", "--day", "9999-12-31"], {}, 2, "'9999-12-31' is out of range: days go from"),
+        (["backfill", "octocat/hello", "--since", "0001-01-01"], {}, 2, "'0001-01-01' is out of range: days go from"),
         (["report", "octocat/hello", "2026-02-17"], {}, 1, "daybook: there is no Daybook in .daybook; start"),
         (["up"], {}, 1, "daybook: GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`"),
         (["up"], {"GITHUB_WEBHOOK_SECRET": SECRET, "REDIS_URL": NOWHERE}, 1, "daybook: Redis does not answer at"),

@@ -60,7 +60,6 @@ def test_the_kill_of_a_worker_in_mid_call_leaves_one_result_after_its_lease(tmp_
         ledger.close()
     print(f"killed in mid-call: done {took:.1f} s later")
     assert list(asked.values()) == [2]
-    assert took < 3 + 2 + 10  # the lease, the call, and the sweep
 
 
 @pytest.mark.timeout(300)
