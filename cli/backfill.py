@@ -7,12 +7,12 @@ from datetime import date, timedelta
 
 import click
 
+from cli.checked import load_settings
 from cli.replay import Moment, moment_from, start_of
 from cli.report import Day
 from core.errors import DaybookError
 from core.models import REPOSITORY_PATTERN
 from core.redis_server import redis_url
-from core.settings import load_settings
 from workers.follow import has_source
 from workers.reconcile import Reconciled
 from workers.reconcile import backfill as backfilled

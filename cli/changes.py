@@ -7,10 +7,10 @@ from typing import Literal
 
 import click
 
+from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.redis_server import redis_url
-from core.settings import load_settings
 from report.changes_between import Between, NotBetween, between
 from report.changes_html import changes_page
 from report.changes_json import between_json

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import click
 import redis
 
+from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.models import Tier
 from core.redis_server import redis_url
-from core.settings import load_settings
 from workers.prices import price_of
-from workers.probes import Finding, clock_finding, probe_github, probe_model, probe_slack
+from workers.probes import Finding, clock_finding, probe_feishu, probe_github, probe_model, probe_slack
+from workers.publish_probe import probe_mail, probe_publishing
 from workers.pulse import GONE_SECONDS
 
 if TYPE_CHECKING:
@@ -41,7 +42,19 @@ def check() -> None:
         tell([Finding("settings", "wrong", str(error).removeprefix("settings: "), "correct it and check again")], ())
         raise click.exceptions.Exit(1) from None
     findings: list[Finding] = []
-    for part in (check_settings, check_ledger, probe_github, probe_model, check_budget, probe_slack, check_reports):
+    parts = (
+        check_settings,
+        check_ledger,
+        probe_github,
+        probe_model,
+        check_budget,
+        probe_slack,
+        probe_feishu,
+        probe_publishing,
+        probe_mail,
+        check_reports,
+    )
+    for part in parts:
         some = list(part(settings))
         tell(some, settings.secrets())
         findings += some
@@ -62,9 +75,9 @@ def tell(findings: Sequence[Finding], secrets: Sequence[str]) -> None:
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """What can be seen of the settings alone."""
     if settings.github_webhook_secret:
-        count = len(settings.github_webhook_secret)
-        yield Finding("settings", "ok", f"{count} webhook secret{'s' * (count > 1)}, "
-                      f"{len(settings.daybook_repositories) or 'all pushed'} repositories followed")  # fmt: skip
+        count, tables = len(settings.github_webhook_secret), len(settings.daybook_repositories)
+        followed = f"{tables or 'all pushed'} repositor{'y' if tables == 1 else 'ies'} followed"
+        yield Finding("settings", "ok", f"{count} webhook secret{'s' * (count > 1)}, {followed}")
     else:
         remedy = "make one with `openssl rand -hex 32`, and put it into .env and the webhook's settings on GitHub"
         yield Finding("settings", "wrong", "GITHUB_WEBHOOK_SECRET is not set", remedy)

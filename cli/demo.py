@@ -25,15 +25,17 @@ import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cli.checked import load_settings
 from cli.replay import HOOK_PATH, USUAL_PUSHES, Delivered, chosen, post, repository_name
 from cli.report import Day
 from cli.supervisor import Supervisor
 from cli.up import READY_SECONDS, await_ready
 from core.errors import DaybookError
+from core.languages import languages
 from core.ledger import Ledger
 from core.models import REPOSITORY_PATTERN, Tier
 from core.redis_server import RedisServer, free_port
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from workers.app import wake
 from workers.celeryconfig import SWEEP_SECONDS
 from workers.days import write_day
@@ -72,7 +74,7 @@ class Demo:
 @click.option("--name", metavar="OWNER/REPO", help="What to call the repository (default: from the clone's origin).")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"), show_default=True)
 @click.option(
-    "--language", type=click.Choice(["zh", "en"]), help="Language of the report (default: REPORT_LANGUAGE or zh)."
+    "--language", type=click.Choice(languages()), help="Language of the report (default: REPORT_LANGUAGE or zh)."
 )
 @click.option("--keep", is_flag=True, help="Leave the site running until Ctrl-C.")
 def demo(repo: Path | None, day: date | None, last: int | None, name: str | None, out: Path, language: str | None, *,

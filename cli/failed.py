@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import Ledger, Stage
 from core.models import REPOSITORY_PATTERN
 from core.redis_server import redis_url
-from core.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

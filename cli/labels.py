@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.redis_server import redis_url
-from core.settings import load_settings
 
 if TYPE_CHECKING:
     from core.models import CommitRecord, Correction

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import click
 
+from cli.checked import load_settings
 from cli.report import Day
 from core.errors import DaybookError, Transient
+from core.models import REPOSITORY_PATTERN
 from core.redis_server import redis_url
-from core.settings import load_settings
 from workers.publish import publish_by_hand, targets
 from workers.services import connect
 
@@ -19,6 +21,8 @@ from workers.services import connect
 @click.argument("day", type=Day())
 def publish(repository: str, day: date) -> None:
     """Publish a day's kept report as its table of daybook.toml says: issue, commit, mail; what stands is updated."""
+    if not re.match(REPOSITORY_PATTERN, repository):
+        raise click.UsageError(f"{repository!r} is not OWNER/REPO")
     settings = load_settings()
     with redis_url(settings) as url:
         services = connect(settings, url)

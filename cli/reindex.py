@@ -6,10 +6,10 @@ import time
 
 import click
 
+from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.redis_server import redis_url
-from core.settings import load_settings
 from report.search.keeper import IndexUnavailableError, Keeper
 
 

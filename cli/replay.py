@@ -25,9 +25,12 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.checked import load_settings
+from cli.report import Day
+from core.days import in_range
 from core.errors import DaybookError
 from core.models import REPOSITORY_PATTERN
-from core.settings import Settings, load_settings
+from core.settings import Settings
 from workers.gitrepo import GitRepository
 from workers.landings import Landing
 from workers.patch import CommitInfo, Person
@@ -275,9 +278,13 @@ class Moment(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is neither."""
         try:
-            datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is neither a date such as 2026-02-17 nor a time such as 2026-02-17T08:00", param, ctx)
+        try:
+            in_range(moment.date())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
         return value
 
 
@@ -293,7 +300,7 @@ def moment_from(text: str, zone: tzinfo, *, end: bool = False) -> datetime:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--url", required=True, help="The endpoint; /webhooks/github is added to an address without a path.")
 @click.option("--name", metavar="OWNER/REPO", help="Replay as this repository (default: from the clone's origin).")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The pushes of one day in REPORT_TIMEZONE.")
+@click.option("--day", type=Day(), help="The pushes of one day in REPORT_TIMEZONE.")
 @click.option("--last", type=click.IntRange(1), help=f"The last N pushes (default {USUAL_PUSHES}).")
 @click.option("--since", type=Moment(), help="Pushes from this date or time on.")
 @click.option("--until", type=Moment(), help="Pushes up to the end of this date, or before this time.")
@@ -302,7 +309,7 @@ def replay_command(
     path: Path,
     url: str,
     name: str | None,
-    day: datetime | None,
+    day: date | None,
     last: int | None,
     since: str | None,
     until: str | None,
@@ -318,7 +325,7 @@ def replay_command(
     zone = settings.zone
     pushes = chosen(
         path,
-        day=day.date() if day else None,
+        day=day,
         last=last,
         since=moment_from(since, zone) if since else None,
         until=moment_from(until, zone, end=True) if until else None,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from cli.checked import load_settings
+from core.days import day_from
 from core.errors import DaybookError
 from core.redis_server import redis_url
-from core.settings import load_settings
 from report.html import html_page
 from report.json import report_json
 from report.markdown import markdown
@@ -25,9 +26,9 @@ class Day(click.ParamType[date]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Read the day, or say what one looks like."""
         try:
-            return date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a day; write it as 2026-02-17", param, ctx)
+            return day_from(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.checked import load_settings
 from cli.failed import printable
 from core.errors import DaybookError
 from core.ledger import Ledger, Stage
 from core.models import REPOSITORY_PATTERN, Correction, Tier
 from core.redis_server import redis_url
-from core.settings import load_settings
 
 if TYPE_CHECKING:
     from core.models import CommitRecord
 
 WHY_LIMIT = 300
+TITLE_LIMIT = 60
 _SHA = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
 
 
@@ -81,7 +82,8 @@ def _found(ledger: Ledger, name: str, prefix: str) -> CommitRecord:
 def _corrected(ledger: Ledger, record: CommitRecord, correction: Correction) -> list[str]:
     was = record.tier
     ledger.correct(record.commit.id, correction)
-    lines = [f"{_told(record)} is {correction.tier} now, it was {was}", _page(ledger, record)]
+    judged = f"is confirmed as {was}" if correction.tier == was else f"is {correction.tier} now, it was {was}"
+    lines = [f"{_told(record)} {judged}", _page(ledger, record)]
     if record.analysis is None:
         return [*lines, "its analysis is still to come, at that depth"]
     if record.analysis.depth.rank >= correction.tier.rank:
@@ -107,8 +109,9 @@ def _taken_back(ledger: Ledger, record: CommitRecord) -> list[str]:
 
 
 def _told(record: CommitRecord) -> str:
-    commit = record.commit
-    return f"{commit.repository}@{commit.sha[:10]} ({printable(commit.title)[:60]})"
+    commit, title = record.commit, printable(record.commit.title)
+    short = title if len(title) <= TITLE_LIMIT else title[: TITLE_LIMIT - 1].rstrip() + "…"
+    return f"{commit.repository}@{commit.sha[:10]} ({short})"
 
 
 def _page(ledger: Ledger, record: CommitRecord) -> str:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from cli.checked import load_settings
 from core.ledger import FULL_DEPTH_SHARE, Ledger, Meters
 from core.redis_server import redis_url
-from core.settings import load_settings
 from workers.celeryconfig import QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from core.ledger import OutboxState
     from core.models import Tier, Usage
 
 
@@ -26,14 +27,15 @@ def status(*, as_json: bool) -> None:
     settings = load_settings()
     with redis_url(settings) as url:
         ledger = Ledger(url, settings.zone)
-        now = ledger.meters(QUEUES)
+        now, outboxes = ledger.meters(QUEUES), ledger.outboxes()
         ledger.close()
     budget = settings.daybook_daily_budget_usd
-    click.echo(json.dumps(document(now, budget), indent=2) if as_json else text(now, budget))
+    click.echo(json.dumps(document(now, budget, outboxes), indent=2) if as_json else text(now, budget, outboxes))
 
 
 ALIVE_SECONDS = 90.0
 MOST_SPENDERS = 10  # repositories with a line of their own
+_SILENT: Mapping[str, OutboxState] = {}  # of a Daybook that tells nobody
 _DEPTHS = {
     "full": "every commit at its tier's depth",
     "medium": "high commits are analysed at medium depth",
@@ -41,7 +43,7 @@ _DEPTHS = {
 }
 
 
-def document(now: Meters, budget: float | None) -> dict[str, Any]:
+def document(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxState] = _SILENT) -> dict[str, Any]:
     """The JSON of `--json`: an edge, so a plain dict. Its keys stay; new ones may come."""
     return {
         "received": int(now.total("received")),
@@ -67,6 +69,7 @@ def document(now: Meters, budget: float | None) -> dict[str, Any]:
         "refused": {str(code): count for code, count in sorted(now.refused.items())},
         "leases_lost": int(now.total("leases_lost")),
         "suspects": now.suspects,
+        "batch": {"unsent": now.batch_unsent, "sent": now.batch_sent},
         "queues": dict(now.queues),
         "stages": {
             str(stage): {
@@ -80,6 +83,17 @@ def document(now: Meters, budget: float | None) -> dict[str, Any]:
         },
         "sweep_seconds": None if now.sweep_seconds is None else round(now.sweep_seconds, 1),
         "processes": {name: round(seconds, 1) for name, seconds in now.alive.items()},
+        "notices": {
+            name: {
+                "waiting": state.waiting,
+                "oldest_seconds": round(state.oldest_seconds, 1),
+                "told": state.told,
+                "repeated": state.repeated,
+                "dropped": state.dropped,
+                "trouble": state.trouble.reason if state.trouble else None,
+            }
+            for name, state in outboxes.items()
+        },
         "reports": _reports(now),
     }
 
@@ -120,13 +134,14 @@ def _reports(now: Meters) -> Mapping[str, str]:
     return {name: str(last.day) for name, last in now.reports.items() if last.day}
 
 
-def text(now: Meters, budget: float | None) -> str:
+def text(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxState] = _SILENT) -> str:
     """The lines for a person."""
     today = {"received": 0.0, "failed": 0.0, "model_calls": 0.0, "cost_usd": 0.0} | dict(now.today)
     received, analysed = int(now.total("received")), int(now.total("analysed"))
     lines = [
         f"commits   {received} received, {analysed} analysed, {now.waiting} waiting, {now.failed} given up",
         f"oldest    {now.oldest_waiting_seconds:.0f} s waiting" if now.waiting else "oldest    nothing waits",
+        *_batch(now),
         f"today     {today['received']:.0f} received, {today['failed']:.0f} given up",
         f"model     {today['model_calls']:.0f} calls today, ${today['cost_usd']:.2f}",
         *_money(now, budget),
@@ -135,12 +150,27 @@ def text(now: Meters, budget: float | None) -> str:
     for stage, meter in now.stages.items():
         outcomes = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in meter.outcomes.items() if count)
         lines.append(f"{stage:<10}{meter.waiting} there, {outcomes or 'none done'}, {meter.mean_seconds:.2f} s a run")
+    lines += [f"notices   {name}: {_notices(state)}" for name, state in outboxes.items()]
     if now.refused:
         lines.append("refused   " + ", ".join(f"{count} with {code}" for code, count in sorted(now.refused.items())))
     alive = [name for name, seconds in now.alive.items() if seconds < ALIVE_SECONDS]
     lines.append("processes " + (", ".join(sorted(alive)) or "none is running; start `daybook up`"))
     lines.append("sweep     " + ("never ran" if now.sweep_seconds is None else f"{now.sweep_seconds:.0f} s ago"))
     return "\n".join(lines + [f"report    {name}: {day}" for name, day in _reports(now).items()])
+
+
+def _batch(now: Meters) -> Iterator[str]:
+    """How many of those that wait are left to a batch, so that their wait is no trouble."""
+    if left := now.batch_unsent + now.batch_sent:
+        told = f"{now.batch_unsent} to be sent, {now.batch_sent} sent and not answered yet"
+        yield f"batch     {left} of the waiting are left to a batch: {told}"
+
+
+def _notices(state: OutboxState) -> str:
+    oldest = f", the oldest for {state.oldest_seconds:.0f} s" if state.oldest_seconds else ""
+    dropped = f", {state.dropped} dropped" if state.dropped else ""
+    why = f"; {state.trouble.reason}" if state.trouble else ""
+    return f"{state.told} messages told, {state.waiting} waiting{oldest}{dropped}{why}"
 
 
 def _money(now: Meters, budget: float | None) -> Iterator[str]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 import httpx2
 
+from cli.checked import load_settings
 from cli.processes import check_free
 from cli.supervisor import PROCESSES, Supervisor
 from core.errors import DaybookError
 from core.redis_server import RedisServer, answers
-from core.settings import load_settings
 from webhook.app import create_app
 from workers.gitrepo import GitRepository
 

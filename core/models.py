@@ -21,7 +21,8 @@ REPOSITORY_PATTERN = (
 
 Sha = Annotated[str, StringConstraints(pattern=SHA_PATTERN)]
 RepositoryName = Annotated[str, StringConstraints(pattern=REPOSITORY_PATTERN)]
-Language = Literal["zh", "en"]
+# One that is read from storage may have lost its file since; settings name none that has no file (core/languages.py).
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(?:_[A-Za-z]{2,4})?$")]
 
 
 class Frozen(BaseModel):

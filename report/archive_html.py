@@ -52,14 +52,20 @@ class Calendar:
     areas: tuple[Share, ...] = ()
     first: date | None = None
     last: date | None = None
+    today: date | None = None
 
 
 def archive_page(
-    shelves: Sequence[Shelf], days: Sequence[date], language: Language, *, navigation: Sequence[Link] = ()
+    shelves: Sequence[Shelf],
+    days: Sequence[date],
+    language: Language,
+    *,
+    today: date | None = None,
+    navigation: Sequence[Link] = (),
 ) -> str:
-    """The archive; `days` are those of any repository, newest first."""
+    """The archive; `days` are those of any repository, newest first. The charts end with `today`."""
     title = labels(language).word("archive_title")
-    return page("archive.html", language, title, navigation, shelves=shelves, days=days)
+    return page("archive.html", language, title, navigation, shelves=shelves, days=days, today=today)
 
 
 def calendar_page(calendar: Calendar, language: Language, *, navigation: Sequence[Link] = ()) -> str:

@@ -19,7 +19,7 @@ from report.months import Month, month, months_of
 from report.pages import Pages, counts
 from report.periods import Period, overview, period_from, period_of
 from report.slices import SLICE_DAYS, Facet, shares, slice_of
-from report.trend import TREND_DAYS, DayCount, first_day
+from report.trend import DayCount, first_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ class ArchivePages(Pages):
         histories = [self.histories.of(name) for name in self.names()]
         days = sorted({day for history in histories for day in history.days}, reverse=True)[:DAYS_TOGETHER]
         shelves = [self._shelf(history) for history in histories]
-        return Response(archive_page(shelves, days, self.settings.report_language))
+        return Response(archive_page(shelves, days, self.settings.report_language, today=self.today()))
 
     def repository(self, owner: str, name: str) -> Response:
         """The latest days, months, authors and areas of a repository."""
@@ -56,11 +56,12 @@ class ArchivePages(Pages):
             years=_years(history),
             latest=tuple(latest.values()),
             open_days=self._open_days(history),
-            trend=_trend(history),
+            trend=_trend(history, self.today()),
             authors=tuple(shares("author", digests, SHARES_SHOWN)),
             areas=tuple(shares("area", digests, SHARES_SHOWN)),
             first=digests[-1].day if digests else None,
             last=digests[0].day if digests else None,
+            today=self.today(),
         )
         return self._calendar_page(calendar)
 
@@ -105,7 +106,7 @@ class ArchivePages(Pages):
         latest = history.summaries(history.days[:LATEST_DAYS])
         today = self.today()
         open_day = None if today in history.stamps else today
-        return Shelf(history.repository, tuple(latest.values()), _trend(history), open_day)
+        return Shelf(history.repository, tuple(latest.values()), _trend(history, today), open_day)
 
     def _open_days(self, history: History) -> tuple[date, ...]:
         """Today, and yesterday while its report is not made; newest first."""
@@ -183,11 +184,9 @@ def _years(history: History) -> tuple[int, ...]:
     return tuple(dict.fromkeys(day.year for day in history.days))
 
 
-def _trend(history: History) -> tuple[DayCount, ...]:
-    if not history.days:
-        return ()
-    since = first_day(history.days[0])
-    return counts(history.summaries(day for day in history.days[:TREND_DAYS] if day >= since).values())
+def _trend(history: History, today: date) -> tuple[DayCount, ...]:
+    since = first_day(today)
+    return counts(history.summaries(day for day in history.days if since <= day <= today).values())
 
 
 def _updated(history: History, digest: DayDigest) -> datetime:

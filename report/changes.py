@@ -97,11 +97,11 @@ def _concerns_users(change: PublicChange) -> bool:
     return change.kind not in _CODE or is_interface(change.path) or change.action != "added" or is_required(change)
 
 
-def _weight(change: PublicChange) -> tuple[bool, int, int, str, str]:
-    """What is set or called from outside comes before the code behind it, and what breaks before what is new."""
+def _weight(change: PublicChange) -> tuple[bool, bool, int, int, str, str]:
+    """What breaks comes before what is new, then what is set or called from outside before the code behind it."""
     inner = change.kind in _CODE and not is_interface(change.path)
     action = "default_changed" if is_required(change) else change.action
-    return inner, _ACTIONS.index(action), _KINDS.index(change.kind), change.path, change.name
+    return action == "added", inner, _ACTIONS.index(action), _KINDS.index(change.kind), change.path, change.name
 
 
 _Key = tuple[str, str, str]

@@ -153,10 +153,12 @@ def between(
     days = list(kept.report_stamps(repository))
     if not days:
         raise NotBetween("empty", unknown=True, repository=repository)
+    if not start.strip():
+        raise NotBetween("start_missing")
     first = _end(kept, repository, days, start)
     last = _end(kept, repository, days, end or days[0].isoformat())
     if first.day > last.day:
-        raise NotBetween("reversed", start=first.asked, end=last.asked)
+        raise NotBetween("reversed" if end else "after_last", start=first.asked, end=last.asked)
     inside = sorted(day for day in days if first.day <= day <= last.day)
     read = list(_days(kept, repository, inside))
     parts = [(day, _part(day, first, last)) for day in read]

@@ -26,9 +26,13 @@ def changes_page(
     fault: str = "",
     asked: tuple[str, str] = ("", ""),
     last: date | None = None,
+    today: date | None = None,
     navigation: Sequence[Link] = (),
 ) -> str:
-    """The page of `found`, or of what was wrong with what was `asked`; `last` is the last day that has a report."""
+    """The page of `found`, or of what was wrong with what was `asked`.
+
+    Stretches of days up to `today` are offered where `last`, the last day that has a report, is among them.
+    """
     words = labels(language)
     title = words.word("between_title", repository=repository)
     return page(
@@ -42,16 +46,15 @@ def changes_page(
         found=found,
         notes=notes(found, words) if found else [],
         rows=rows(found.changes, words) if found else [],
-        recent=_recent(repository, last, words) if last else [],
+        recent=_recent(repository, last, today, words) if last and today else [],
     )
 
 
-def _recent(repository: str, last: date, words: Labels) -> list[tuple[str, str]]:
-    """Stretches that end with the last day: what they are called, and their address."""
+def _recent(repository: str, last: date, today: date, words: Labels) -> list[tuple[str, str]]:
+    """Stretches that end with today: what they are called, and their address."""
+    begun = [(span, today - timedelta(days=span - 1)) for span in _SPANS]
     return [
-        (
-            words.word("between_recent", n=span),
-            address(repository, str(last - timedelta(days=span - 1)), str(last)),
-        )
-        for span in _SPANS
+        (words.word("between_recent", n=span), address(repository, str(first), str(today)))
+        for span, first in begun
+        if first <= last
     ]

@@ -58,7 +58,7 @@ def between_markdown(found: Between) -> str:
     ]
     if found.changes:
         blocks.append(_table(rows(found.changes, words), lambda step: _outside(origin, step.sha), words))
-    else:
+    elif found.days:  # where no report could be read, there is nothing to judge by
         blocks.append(words.word("between_none"))
     return "\n\n".join(blocks) + "\n"
 

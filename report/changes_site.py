@@ -75,6 +75,13 @@ class ChangesPages(Pages):
                 text = "Markdown" if ending == ".md" else "JSON"
                 navigation.append(Link(f"/{repository}/changes{ending}{question}", text, "alternate", media_type))
         page = changes_page(
-            repository, language, found=found, fault=fault, asked=asked, last=last, navigation=navigation
+            repository,
+            language,
+            found=found,
+            fault=fault,
+            asked=asked,
+            last=last,
+            today=self.today(),
+            navigation=navigation,
         )
         return Response(page, status)

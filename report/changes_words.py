@@ -56,7 +56,7 @@ def shown(changes: Sequence[Compatibility], labels: Labels) -> tuple[list[Row], 
 def written_by(report: DailyReport, labels: Labels) -> str:
     """Where a day's highlights come from."""
     if report.highlights_by is None:
-        return labels.word("highlights_by_facts")
+        return labels.word("highlights_by_analyses")
     return labels.word("highlights_by_model", model=report.highlights_by)
 
 

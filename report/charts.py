@@ -45,11 +45,11 @@ class _Slot:
         return sum(self.counts.values()) if self.counts else 0
 
 
-def trend_chart(trend: Sequence[DayCount], words: Labels) -> Markup:
-    """The 30 days that end with the last of `trend`; nothing when that is the only day."""
+def trend_chart(trend: Sequence[DayCount], words: Labels, last: date | None = None) -> Markup:
+    """The 30 days that end with `last` (None: the last of `trend`); nothing when `trend` has fewer than two days."""
     if len(trend) < 2:
         return Markup("")
-    last = trend[-1].day
+    last = last or trend[-1].day
     known = {count.day: _counts(count) for count in trend}
     days = [first_day(last) + timedelta(days=n) for n in range(TREND_DAYS)]
     marked = {days[0], days[TREND_DAYS // 2], last}

@@ -146,7 +146,7 @@ class DailyReport(Frozen):
     commit_url: WebUrl | None = Field(description="where the repository lies on the web, such as https://github.com")
     entries: tuple[Entry, ...] = Field(description="newest first; `commits` are those within them too")
     highlights: tuple[Highlight, ...] = Field(default=(), description="what matters most, at most six lines")
-    highlights_by: str | None = Field(default=None, description="the model that wrote them; None: composed of facts")
+    highlights_by: str | None = Field(default=None, description="the model that wrote them; None: out of the analyses")
     compatibility: tuple[Compatibility, ...] = Field(default=(), description="the most telling first")
     tiers: Tiers
     coverage: Coverage

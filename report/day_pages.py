@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from flask import Response, abort, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from core.days import day_from
 from core.ledger.stories import AmbiguousSha
 from core.models import SHA_PATTERN, Language
 from report.daily import DailyReport, assemble
@@ -48,7 +49,7 @@ class DayPages(Pages):
         def render() -> bytes:
             reports, lacking = self._together(list(histories.values()), day)
             if not reports:
-                abort(404)
+                self._refuse_past(day, "no_report_anywhere" if histories else "")
             return _view(reports, form, navigation, self.settings.report_language, lacking)
 
         settled = all(history.stamps.get(day) or not self._is_open(history, day) for history in histories.values())
@@ -75,10 +76,24 @@ class DayPages(Pages):
         stamp = history.stamps.get(day)
 
         def render() -> bytes:
-            report = self._report(history, day) or abort(404)
+            report = self._report(history, day) or self._refuse(history.repository, day)
             return _view([report], form, navigation, report.language)
 
         return self._answer(form, (history.repository, day, form, stamp, *navigation) if stamp else None, render)
+
+    def _refuse(self, repository: str, day: date) -> NoReturn:
+        """Answer 404 for a day of which nothing is known, saying why where the day is over."""
+        first = self.ledger.first_seen(repository).astimezone(self.settings.zone).date()
+        why = "no_report_before" if day < first else "no_report_yet"
+        self._refuse_past(day, why, repository=repository, first=first)
+
+    def _refuse_past(self, day: date, why: str, **values: object) -> NoReturn:
+        """Answer 404 with a label's words; a day that has not been yet is an address like any wrong one."""
+        if not why or day >= self.today():
+            abort(404)
+        language = self.settings.report_language
+        text = labels(language).word(why, day=day, **values)
+        abort(Response(notice_page("no_report", language, text), 404))
 
     def commit(self, owner: str, name: str, sha: str) -> WerkzeugResponse:
         """One commit, whether or not its day is closed; the beginning of a SHA leads to the whole one."""
@@ -181,8 +196,8 @@ def day_and_form(file: str) -> tuple[date, Form] | None:
     match = _DAY_FILE.fullmatch(file)
     forms: dict[str | None, Form] = {None: "html", ".md": "md", ".json": "json"}
     try:
-        return (date.fromisoformat(match[1]), forms[match[2]]) if match else None
-    except ValueError:  # the 30th of February
+        return (day_from(match[1]), forms[match[2]]) if match else None
+    except ValueError:  # the 30th of February, or a day that no report can be of
         return None
 
 

@@ -1,4 +1,4 @@
-"""The day's highlights: which commits deserve one, what the model wrote of them, and lines composed of facts; pure."""
+"""The day's highlights: which commits deserve one, what the model wrote of them, and lines from their analyses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def basis(entries: Iterable[Entry], language: Language) -> str:
 def highlights(
     entries: Sequence[Entry], written: Written | None, labels: Labels
 ) -> tuple[tuple[Highlight, ...], str | None]:
-    """The day's lines, and the model that wrote them; None: they are composed of facts."""
+    """The day's lines, and the model that wrote them; None: they are taken from the commits' analyses."""
     if written and written.lines and written.basis == basis(entries, labels.language):
         return written.lines, written.model
     return composed(entries, labels), None

@@ -13,7 +13,7 @@ from report.search.filling import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from core.ledger import Stamp
     from core.models import CommitRecord
@@ -33,6 +33,9 @@ class Archive(Source, Protocol):
 
     def repositories(self) -> list[str]:
         """Every repository something was received of."""
+
+    def first_seen(self, repository: str) -> datetime:
+        """When a repository was first heard of."""
 
     def report_stamps(self, repository: str) -> dict[date, Stamp | None]:
         """The days that have a report, newest first, each with what tells its versions apart."""

@@ -78,10 +78,14 @@ def commit_page(report: DailyReport, *, navigation: Sequence[Link] = ()) -> str:
     return page("commit.html", report.language, title, navigation, report=report, entry=entry, address=single)
 
 
-def notice_page(kind: str, language: Language) -> str:
-    """A page that says why there is no page: `not_found`, `ambiguous`, `damaged`, `closed` …: a key of the labels."""
+def notice_page(kind: str, language: Language, text: str = "") -> str:
+    """A page that says why there is no page: `not_found`, `ambiguous`, `damaged`, `closed` …: a key of the labels.
+
+    Without a `text` it is the kind's own.
+    """
     heading = labels(language).word(kind)
-    return page("notice.html", language, heading, (), heading=heading, text=labels(language).word(f"{kind}_text"))
+    text = text or labels(language).word(f"{kind}_text")
+    return page("notice.html", language, heading, (), heading=heading, text=text)
 
 
 def tier_numbers(tiers: Tiers) -> dict[Tier, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -62,7 +63,11 @@ def day_notes(report: DailyReport, labels: Labels) -> list[str]:
         parts = [labels.word(key, n=n) for key, n in limited.items() if n]
         found.append(labels.word("budget", parts=labels.word("reason_separator").join(parts)))
     spent = [(tier, getattr(spending, tier.value)) for tier in Tier if getattr(spending, tier.value)]
-    costs = [labels.word("cost_of_tier", tier=labels.tiers[tier], cost=dollars(cost)) for tier, cost in spent]
+    told = dollar_parts([cost for _, cost in spent], report.usage.cost_usd)
+    costs = [
+        labels.word("cost_of_tier", tier=labels.tiers[tier], cost=cost)
+        for (tier, _), cost in zip(spent, told, strict=True)
+    ]
     if spending.batched:
         costs.append(labels.word("cost_of_batch", n=spending.batched, cost=dollars(spending.batch)))
     if len(costs) > 1:  # one tier alone has cost what the coverage line says
@@ -74,7 +79,24 @@ def day_notes(report: DailyReport, labels: Labels) -> list[str]:
 
 def dollars(amount: float) -> str:
     """Cents, and four decimals below a dollar: a commit costs fractions of a cent."""
-    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"
+    return f"${amount:.{_decimals(amount)}f}"
+
+
+def dollar_parts(amounts: Sequence[float], total: float) -> list[str]:
+    """The parts of an amount, rounded so that what is shown adds up to what `dollars` shows of the whole."""
+    decimals = _decimals(total)
+    units = [amount * 10**decimals for amount in amounts]
+    rounded = [math.floor(unit) for unit in units]
+    lacking = round(total * 10**decimals) - sum(rounded)
+    if not 0 <= lacking <= len(rounded):  # not the parts of this whole: each for itself
+        return [dollars(amount) for amount in amounts]
+    for index in sorted(range(len(units)), key=lambda n: rounded[n] - units[n])[:lacking]:
+        rounded[index] += 1
+    return [f"${unit / 10**decimals:.{decimals}f}" for unit in rounded]
+
+
+def _decimals(amount: float) -> int:
+    return 2 if amount >= 1 or amount == 0 else 4
 
 
 def source_notes(report: DailyReport, labels: Labels) -> list[str]:

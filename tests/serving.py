@@ -25,6 +25,7 @@ from report.site import create_site
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 3, 7, 12, 0, tzinfo=UTC)  # 20:00 in Shanghai
+FIRST_SEEN = datetime(2026, 2, 17, tzinfo=UTC)
 WRITTEN = 1_771_345_800.0  # 2026-02-17 16:30 UTC: half past midnight in Shanghai
 
 
@@ -40,6 +41,9 @@ class Shelves:
 
     def repositories(self) -> list[str]:
         return self.known
+
+    def first_seen(self, _: str) -> datetime:
+        return FIRST_SEEN
 
     def report_stamps(self, repository: str) -> dict[date, Stamp | None]:
         days = sorted((day for name, day in self.stored if name == repository), reverse=True)

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from core.ledger import AlertState, Ledger, Stage
 from core.settings import Settings
 from tests.conftest import SHANGHAI
+from tests.fakes.feishu import SECRET, FakeFeishu
 from tests.fakes.slack import TOKEN, FakeSlack
 from tests.pushes import LANDED, REPOSITORY, push, sha
 from tests.running import daybook
@@ -34,9 +35,7 @@ from workers.stages import give_up
 
 NOW = datetime(2026, 2, 17, 12, 0, tzinfo=UTC)
 CLEAR = timedelta(minutes=2)
-FAILURES = (
-    ":rotating_light: Daybook: 5 of 5 commits that ended within the hour were given up (100%); see `daybook failed`"
-)
+FAILURES = "🚨 Daybook: 5 of 5 commits that ended within the hour were given up (100%); see `daybook failed`"
 
 
 @pytest.fixture
@@ -150,7 +149,7 @@ def test_alert_once_then_quiet_then_one_all_clear(services: Services, slack: Fak
     forget_failures(services)
     for seconds in range(300, 600, 30):
         watch(services, NOW + timedelta(seconds=seconds))
-    clear = ":white_check_mark: All clear: failures are below 20 % of the hour's commits again (since 2026-02-17 20:00)"
+    clear = "✅ All clear: failures are below 20 % of the hour's commits again (since 2026-02-17 20:00)"
     assert slack.texts == [FAILURES, clear]
     assert services.ledger.alerts() == {}
     fail(services, 6, 7, 8, 9, 10)
@@ -180,7 +179,7 @@ def test_what_slack_did_not_take_is_sent_at_the_next_turn(services: Services, sl
     slack.misbehave(trouble)
     for turns in range(3):
         watch(services, NOW + CLEAR + timedelta(seconds=150 + 30 * turns))
-    assert [text.split(":")[1] for text in slack.texts] == ["rotating_light", "white_check_mark"]
+    assert [text[0] for text in slack.texts] == ["🚨", "✅"]
     assert len(slack.calls) == 5
 
 
@@ -190,8 +189,8 @@ def test_slacks_own_wait_is_kept(services: Services, slack: FakeSlack) -> None:
     for turns in range(3):
         watch(services, NOW + timedelta(seconds=30 * turns))
     assert (slack.texts, len(slack.calls)) == ([], 1)
-    assert 50 < services.ledger.paused("slack") <= 60
-    services.ledger.redis.delete("daybook:pause:slack")  # as a minute does
+    assert 50 < services.ledger.paused("slack:#alerts") <= 60
+    services.ledger.redis.delete("daybook:pause:slack:#alerts")  # as a minute does
     watch(services, NOW + timedelta(seconds=120))
     assert slack.texts == [FAILURES]
 
@@ -205,7 +204,27 @@ def test_what_ended_before_slack_came_back_is_told_all_the_same(services: Servic
     slack.archived.clear()
     watch(services, NOW + timedelta(seconds=60))
     watch(services, NOW + CLEAR + timedelta(seconds=60))
-    assert [text.split(":")[1] for text in slack.texts] == ["rotating_light", "white_check_mark"]
+    assert [text[0] for text in slack.texts] == ["🚨", "✅"]
+
+
+def test_without_slack_it_is_feishu_that_is_told(redis_url: str, tmp_path: Path, slack: FakeSlack) -> None:
+    with FakeFeishu() as feishu:
+        alone = services_for(redis_url, tmp_path, feishu_webhook_url=feishu.url, feishu_secret=SECRET)
+        fail(alone, 1, 2, 3, 4, 5)
+        feishu.misbehave("limited", retry_after=60)
+        watch(alone, NOW)
+        assert 50 < alone.ledger.paused("feishu:default") <= 60
+        alone.ledger.redis.delete("daybook:pause:feishu:default")  # as a minute does
+        watch(alone, NOW + timedelta(seconds=60))
+        assert [message.text for message in feishu.messages] == [FAILURES]
+        fail(alone, 6, 7, 8, 9, 10)
+        both = services_for(redis_url, tmp_path, feishu_webhook_url=feishu.url, slack_webhook_url=slack.webhook_url)
+        forget_failures(alone)
+        for seconds in (90, 240):
+            watch(both, NOW + timedelta(seconds=seconds))
+        assert (len(feishu.messages), [text[0] for text in slack.texts]) == (1, ["✅"])
+        for services in (alone, both):
+            services.ledger.close()
 
 
 def test_without_slack_it_is_one_line_of_the_log(redis_url: str, tmp_path: Path) -> None:
@@ -244,6 +263,18 @@ def test_a_late_report_and_a_silent_day_are_read_from_the_ledger(services: Servi
     assert read_state(services, midnight).quiet == {REPOSITORY: Quiet(date(2026, 2, 15), 6)}
 
 
+def test_days_before_the_first_heard_of_are_not_owed(services: Services) -> None:
+    """A replay of old history: its reports are those of long ago, but nothing was followed in between."""
+    ledger = services.ledger
+    old = LANDED - timedelta(days=100)
+    ledger.receive(push([1], landed_at=old), [b"{}"])
+    ledger.redis.hset("daybook:repositories", REPOSITORY, LANDED.timestamp())
+    ledger.save_report(REPOSITORY, ledger.day_of(old), b"{}")
+    heard = ledger.day_of(LANDED)
+    assert read_state(services, LANDED + timedelta(hours=1)).late == {}
+    assert read_state(services, LANDED + timedelta(days=2)).late == {REPOSITORY: Late(heard, 2)}
+
+
 def test_a_second_watch_leaves_while_one_is_at_it(services: Services, slack: FakeSlack) -> None:
     fail(services, 1, 2, 3, 4, 5)
     lock = services.ledger.lock("watch", 10)
@@ -265,6 +296,4 @@ def test_the_control_worker_tells_slack(tmp_path: Path, slack: FakeSlack) -> Non
             ledger.enqueue("control", [wake("watch")])  # as beat does
         running.await_(lambda: bool(slack.texts) and ledger.redis.llen("control") == 0)
         ledger.close()
-    assert slack.texts == [
-        ":rotating_light: Daybook: the oldest of 1 waiting commits waits for 42 minutes; see `daybook status`"
-    ]
+    assert slack.texts == ["🚨 Daybook: the oldest of 1 waiting commits waits for 42 minutes; see `daybook status`"]

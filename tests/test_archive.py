@@ -206,6 +206,16 @@ def test_an_open_day_without_commits_says_so() -> None:
         assert "No reports yet." in shown(client.get(BASE).text)
 
 
+def test_the_charts_of_the_archive_count_back_from_today(site: Client) -> None:
+    for path in ("/", BASE):
+        text = shown(site.get(path).text)
+        assert "Commits in the last 30 days" in text
+        assert "2026-03-06 no report 2026-03-07 no report" in text
+        assert "2026-02-06" in text
+    with serving(filled(), now=datetime(2026, 3, 25, 12, 0, tzinfo=UTC), report_language="en") as client:
+        assert "Commits in the last 30 days" not in client.get(BASE).text
+
+
 def test_yesterday_is_open_until_its_report_is_made() -> None:
     with serving(filled(), now=datetime(2026, 3, 7, 16, 20, tzinfo=UTC), report_language="en") as client:
         text = shown(client.get(BASE).text)

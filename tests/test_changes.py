@@ -63,10 +63,22 @@ def test_the_table_of_a_day_begins_with_what_breaks_and_names_each_change_once()
         ("renamed", "--new"),
         ("default_changed", "--batch"),
         ("added", "load(path)"),
+        ("removed", "flush"),
         ("added", "--fast"),
         ("added", "serve"),
-        ("removed", "flush"),
     ]
+
+
+def test_what_breaks_inside_the_program_comes_before_what_is_new() -> None:
+    new = [change("environment", "added", f"VARIABLE_{n}", path=INNER) for n in range(3)]
+    breaks = [change("class", "removed", "Engine", path=INNER), change("parameter", "added", "run(seed)", path=INNER)]
+    told = table(changes_of(sha_of(1), DAY, [*new, *breaks]))
+    assert [one.name for one in told] == ["Engine", "run(seed)", "VARIABLE_0", "VARIABLE_1", "VARIABLE_2"]
+
+
+def test_a_parameter_that_is_new_and_has_to_be_given_is_called_new() -> None:
+    text = markdown([day_report(0, {1: [change("parameter", "added", "Engine.generate(request)")]})])
+    assert "| New, required | function parameter | `Engine.generate(request)`" in text
 
 
 ADDED, REMOVED = change("flag", "added", "--x", None, "1"), change("flag", "removed", "--x", "1", None)
@@ -232,6 +244,8 @@ def test_json_holds_the_same_and_can_be_read_back() -> None:
 
 
 NEITHER = "is neither a day such as 2026-02-17 nor four or more digits of a commit's SHA."
+NO_START = "The first point is missing: name a day such as 2026-02-17 or four or more digits of a commit's SHA."
+LAST = "the last day with a report; nothing is known of what came since."
 FIVE = ", ".join(sha_of(n)[:12] for n in (5, 4, 3, 2, 1))
 
 
@@ -240,7 +254,9 @@ FIVE = ", ".join(sha_of(n)[:12] for n in (5, 4, 3, 2, 1))
     [
         ("yesterday", "", False, f"“yesterday” {NEITHER}"),
         ("2026-02-30", "", False, f"“2026-02-30” {NEITHER}"),
-        ("", "2026-02-17", False, f"“” {NEITHER}"),
+        ("", "2026-02-17", False, NO_START),
+        ("2026-08-30", "", False, f"2026-08-30 comes after 2026-02-21, {LAST}"),
+        ("2026-08-30", "2026-02-21", False, "2026-08-30 comes after 2026-02-21; swap the two."),
         ("abcd", "", True, "No kept report of octocat/hello-world has a commit that begins with abcd."),
         ("0000", "", False, f"5 commits begin with 0000: {FIVE}; give more digits."),
         ("2026-02-18", "2026-02-17", False, "2026-02-18 comes after 2026-02-17; swap the two."),
@@ -257,6 +273,14 @@ def test_without_any_report_nothing_can_be_said() -> None:
     with pytest.raises(NotBetween) as wrong:
         found("2026-02-17", kept=Store())
     assert wrong.value.told(labels("zh")) == "octocat/hello-world 还没有保存任何报告。"
+
+
+def test_without_any_report_in_between_there_is_no_verdict() -> None:
+    text = between_markdown(found("2026-02-19", "2026-02-20"))
+    assert "nothing is known of these days: 2026-02-19 – 2026-02-20." in text
+    assert labels("en").word("between_none") not in text
+    quiet = Store({DAY: report_json([report([], language="en")])})
+    assert labels("en").word("between_none") in between_markdown(found("2026-02-17", kept=quiet))
 
 
 def test_a_damaged_report_counts_as_a_day_without_one() -> None:

@@ -22,6 +22,7 @@ from report.changes_markdown import between_markdown
 from report.daily import DailyReport
 from report.html import html_page
 from report.json import report_json
+from report.labels import labels
 from report.markdown import markdown
 from tests.hostile import hostile_text
 from tests.outline import assert_sound, html_outline, markdown_outline
@@ -94,7 +95,9 @@ def test_any_name_value_and_line_leaves_a_page_its_structure(name: str, value: s
         ("?from=beef", 404, "没有以 beef 开头的提交"),
         ("?from=<script>", 400, "“<script>” 既不是"),
         (f"?from={DAY}&to=2026-02-16", 400, f"{DAY} 晚于 2026-02-16"),
-        (f"?to={DAY}", 400, "“” 既不是"),
+        (f"?to={DAY}", 400, "缺少起点"),
+        ("?from=2026-08-30", 400, f"2026-08-30 晚于最近一天的报告（{DAY}）"),
+        ("?from=9999-12-31", 400, f"9999-12-31 晚于最近一天的报告（{DAY}）"),
     ],
 )
 def test_what_is_wrong_is_told_in_every_form(site: Client, question: str, status: int, told: str) -> None:
@@ -109,8 +112,22 @@ def test_without_a_question_the_page_says_how_to_ask(site: Client) -> None:
     page = site.get(f"/{REPOSITORY}/changes")
     assert page.status == 200
     assert 'name="from"' in page.text
-    assert f"/{REPOSITORY}/changes?from=2026-02-11&to=2026-02-17" in map(unescape, html_outline(page.text).links)
+    links = [unescape(link) for link in html_outline(page.text).links]
+    # The last 30 and 90 days up to today; in the last 7 there is no report.
+    recent = [link.partition("?")[2] for link in links if "/changes?" in link]
+    assert recent == ["from=2026-02-06&to=2026-03-07", "from=2025-12-08&to=2026-03-07"]
     assert site.get("/nobody/nothing/changes").status == 404
+
+
+def test_the_whole_calendar_is_a_span_like_any_other(site: Client) -> None:
+    page = site.get(f"/{REPOSITORY}/changes?from=0001-01-01&to=9999-12-31")
+    assert (page.status, "<code>--window</code>" in page.text) == (200, True)
+
+
+def test_a_span_without_a_report_has_no_verdict(site: Client) -> None:
+    none = labels("zh").word("between_none")
+    assert none not in site.get(f"/{REPOSITORY}/changes?from=2026-02-19&to=2026-02-20").text
+    assert none in site.get(f"/{REPOSITORY}/changes?from={sha_of(2)}&to={sha_of(2)}").text
 
 
 def test_the_days_page_has_highlights_and_a_table_that_lead_to_the_commits(site: Client) -> None:

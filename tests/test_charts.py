@@ -52,6 +52,12 @@ def test_the_trend_shows_each_of_thirty_days_and_says_where_there_is_no_report()
     assert ">01-19</text>" in chart
 
 
+def test_a_trend_may_end_on_a_day_without_a_report() -> None:
+    trend = [DayCount(day=DAY - timedelta(days=2), low=4), DayCount(day=DAY, low=6)]
+    rows = cells(str(trend_chart(trend, EN, DAY + timedelta(days=10))))
+    assert (len(rows), rows[0][0], rows[-1]) == (30, "2026-01-29", ["2026-02-27", "no report"])
+
+
 def test_a_trend_of_quiet_days_and_one_of_a_single_day() -> None:
     quiet = [DayCount(day=DAY - timedelta(days=1)), DayCount(day=DAY)]
     assert heights(str(trend_chart(quiet, EN)), Tier.LOW) == []

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cli.check import check_budget
 from core.ledger import Ledger
+from core.notify_settings import FeishuBot, NotifyTable
 from core.redis_server import RedisServer
 from core.settings import RepositorySettings, Settings
 from tests.fakes.anthropic import FakeAnthropic
@@ -23,7 +24,7 @@ from tests.fakes.github import FakeGitHub
 from tests.fakes.slack import TOKEN, FakeSlack
 from tests.running import SECRET
 from tests.test_processes import run
-from workers.probes import Finding, clock_finding, probe_github, probe_model, probe_slack
+from workers.probes import Finding, clock_finding, probe_feishu, probe_github, probe_model, probe_slack
 
 KEY = "sk-ant-not-a-real-key"
 GITHUB_TOKEN = "ghp_notarealtoken"
@@ -68,7 +69,7 @@ def test_all_is_well(
         "ok budget", "ok slack", "ok reports",
     }  # fmt: skip
     assert found["ok github"] == "token with scopes: repo; 4999 of 5000 requests left this hour"
-    assert found["ok slack"] == "daybook at Octo Team"
+    assert found["ok slack"] == "daybook at Octo Team, which reads #daybook back"
     assert found["ok worker"] == "worker@host/1"
     assert "ok    model      claude-haiku-5-5 (medium, low)" in done.stdout
     for secret in (SECRET, GITHUB_TOKEN, KEY, TOKEN, redis_url):
@@ -88,7 +89,7 @@ def test_everything_is_wrong(
     done = run("check", folder=tmp_path, **environment(world, redis_url) | wrong)
     assert done.returncode == 1
     found = lines(done.stdout)
-    assert re.fullmatch(r"its last sweep was 30\d s ago → start `daybook up`, or .*", found["wrong scheduler"])
+    assert re.fullmatch(r"its last sweep was 3\d\d s ago → start `daybook up`, or .*", found["wrong scheduler"])
     assert found["wrong worker"] == "none is alive → start `daybook worker`"
     assert found["wrong github"] == (
         "GitHub refuses GITHUB_TOKEN (HTTP 401) → make a new token with read access to contents and set GITHUB_TOKEN"
@@ -196,8 +197,62 @@ def test_the_model_and_slack_by_name(world: tuple[FakeGitHub, FakeAnthropic, Fak
     ]  # fmt: skip
     assert probe_slack(Settings(_env_file=None))[0].text == "not set: alerts go to the log"
     assert probe_slack(Settings(_env_file=None, slack_bot_token=TOKEN))[0].verdict == "wrong"
-    hooked = probe_slack(Settings(_env_file=None, slack_webhook_url=slack.webhook_url))
-    assert (hooked[0].verdict, slack.messages) == ("ok", [])
+    assert probe_slack(Settings(_env_file=None, slack_webhook_url=slack.webhook_url)) == [
+        Finding("slack", "ok", "an incoming webhook: after a lost answer a message may come twice, and none is changed "
+                "when it turns wrong; it cannot be tried without posting")
+    ]  # fmt: skip
+    assert slack.messages == []
+
+
+def test_slacks_rights_and_channels(world: tuple[FakeGitHub, FakeAnthropic, FakeSlack]) -> None:
+    slack = world[2]
+    slack.channels["#private"] = "C0PRIVATE"
+    slack.private.add("#private")
+
+    def probed() -> list[Finding]:
+        tables = (NotifyTable(channel="#private"), NotifyTable(channel="webhook"))
+        table = RepositorySettings(name="a/b", slack_channel="#daybook", notify=tables)
+        return probe_slack(
+            Settings(_env_file=None, slack_bot_token=TOKEN, slack_api_url=slack.api_url, slack_channel="#daybook",
+                     slack_alert_channel="#alerts", daybook_repositories=(table,))
+        )  # fmt: skip
+
+    assert probed() == [Finding("slack", "ok", "daybook at Octo Team, which reads #daybook, #private, #alerts back")]
+    slack.archived.add("#alerts")
+    slack.outside.add("#daybook")
+    slack.scopes = {"chat:write", "channels:history", "channels:read", "groups:read"}
+    assert probed() == [
+        Finding("slack", "wrong", "Slack refuses #daybook: not_in_channel", "invite the bot into the channel"),
+        Finding("slack", "warn", "#private cannot be read back (Slack refuses #private: missing_scope): "
+                "after a lost answer a message may come twice",
+                "give the Slack app the scope groups:history and install it again"),
+        Finding("slack", "wrong", "Slack has no #alerts that the bot can see",
+                "name another channel, or invite the bot"),
+    ]  # fmt: skip
+    slack.scopes = {"channels:history"}
+    assert probed() == [Finding("slack", "wrong", "daybook at Octo Team may not post",
+                                "give the Slack app the scope chat:write and install it again")]  # fmt: skip
+    slack.misbehave("error")
+    assert probed() == [Finding("slack", "warn", "Slack is busy (HTTP 500)",
+                                "try again later, or check SLACK_API_URL")]  # fmt: skip
+    assert slack.messages == []
+
+
+def test_feishu() -> None:
+    def probed(**settings: Any) -> list[Finding]:
+        return list(probe_feishu(Settings(_env_file=None, **settings)))
+
+    assert probed() == []
+    assert probed(feishu_secret="x") == [
+        Finding("feishu", "wrong", "FEISHU_SECRET is set without FEISHU_WEBHOOK_URL", "set both")
+    ]
+    other = FeishuBot(name="team", url="https://open.feishu.example/hook")
+    assert probed(feishu_webhook_url="https://x.example/", feishu_secret="x", daybook_feishu=(other,)) == [
+        Finding("feishu", "ok", "default: a custom bot: after a lost answer a message may come twice, and none is "
+                "changed when it turns wrong; `daybook notify --test --channel feishu:default` tries it"),
+        Finding("feishu", "warn", "team: without a signature key; whoever learns the bot's address can post as Daybook",
+                "switch the bot's signature on, and set FEISHU_SECRET or the table's `secret`"),
+    ]  # fmt: skip
 
 
 def test_the_budget() -> None:

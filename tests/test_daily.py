@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
@@ -11,6 +13,8 @@ from pydantic import ValidationError
 from core.models import Failure, Tier, Usage
 from report.daily import Source, anchor, web_site
 from report.figures import Coverage, Names, Spending, Tiers
+from report.labels import labels
+from report.wording import day_notes, dollars
 from tests.records import START, analysis, commit, judged_day, record, report, sha_of, varied_day
 
 
@@ -139,3 +143,22 @@ def test_commits_of_one_push_keep_their_order_where_some_are_shown_as_one() -> N
     assert [entry.sha for entry in day.entries] == [sha_of(n) for n in (3, 2, 1)]
     assert [commit.sha for commit in day.commits] == [sha_of(n) for n in (3, 2, 1, 0)]
     assert (day.tiers, day.count(Tier.LOW), day.coverage.total) == (Tiers(low=4), 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("high", "medium", "told"),
+    [
+        (0.00042, 0.00014, "Cost: High $0.0004 · Medium $0.0002"),
+        (0.00036, 0.00024, "Cost: High $0.0004 · Medium $0.0002"),
+        (1.204, 0.3038, "Cost: High $1.21 · Medium $0.30"),
+    ],
+)
+def test_what_is_told_of_the_cost_by_tier_adds_up(high: float, medium: float, told: str) -> None:
+    records = [
+        record(1, Tier.HIGH, analysis=analysis(usage=Usage(cost_usd=high, calls=1))),
+        record(2, Tier.MEDIUM, analysis=analysis(usage=Usage(cost_usd=medium, calls=1))),
+    ]
+    day = report(records, language="en")
+    assert day_notes(day, labels("en")) == [told.replace("High", "high").replace("Medium", "medium")]
+    shown = [Decimal(part) for part in re.findall(r"\$([0-9.]+)", told)]
+    assert f"${sum(shown)}" == dollars(day.usage.cost_usd)

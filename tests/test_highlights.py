@@ -77,7 +77,7 @@ PART = """\
 
 - Changes `part_1`. ([`0000001`](#commit-octocat.hello-world-0000001000000000000000000000000000000000))
 
-> Composed from the day's facts.
+> Taken from the commits' analyses.
 """
 
 

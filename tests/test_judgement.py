@@ -98,6 +98,14 @@ def test_such_a_fact_brings_the_name_it_is_about() -> None:
     assert told == "删除了环境变量 `APP_PORT`，不低于中（模型判为低：仅内部使用）；改动了 parser"
 
 
+def test_a_number_of_lines_is_written_as_elsewhere() -> None:
+    reasons = Reason(code="large_feature", subject="9612"), Reason(code="release", subject="2026")
+    large = triage(Tier.HIGH, ChangeType.FEATURE, *reasons)
+    assert line("en", triage=large, verdict=None) == (
+        "a large change, mostly additions (9,612 lines of code); version number only, for release 2026"
+    )
+
+
 def test_agreement_needs_no_words() -> None:
     agreed = moved("agreed", Tier.MEDIUM, Opinion(tier=Tier.MEDIUM, reason="改动较小。"))
     assert line(**agreed) == "改动了 parser"

@@ -260,11 +260,11 @@ def test_what_is_written_of_a_commit_speaks_a_third_language_too() -> None:
 
 
 def test_a_language_that_lacks_words_is_refused_by_their_names(third: str, tmp_path: Path) -> None:
-    lacking = f"{THIRD}\ndel WORDS['title'], REASONS['security'], PHRASES['size']\n"
+    lacking = f"{THIRD}\ndel WORDS['title'], REASONS['security'], PHRASES['titled']\n"
     (tmp_path / f"{third}.py").write_text(lacking, encoding="utf-8")
     with pytest.raises(DaybookError) as refused:
         labels(third)
-    assert str(refused.value) == "report/labels/qaa.py lacks PHRASES size, REASONS security, WORDS title"
+    assert str(refused.value) == "report/labels/qaa.py lacks PHRASES titled, REASONS security, WORDS title"
 
 
 def test_a_reason_that_is_not_known_any_more_is_an_error_of_the_caller() -> None:

@@ -65,7 +65,8 @@ def test_after_a_real_run_two_web_processes_tell_the_same_and_right_figures(tmp_
         ("daybook_stage_duration_seconds_count", "fetch"): 3,
         ("daybook_stage_duration_seconds_bucket", "+Inf", "analyse"): 3,
         ("daybook_model_calls_total",): 0, ("daybook_budget_spent_usd",): 0,
-        ("daybook_budget_degraded_total", "medium"): 0, ("daybook_budget_degraded_total", "low"): 0, ("daybook_budget_degraded_total", "rules"): 0,
+        ("daybook_budget_degraded_total", "medium"): 0, ("daybook_budget_degraded_total", "low"): 0,
+        ("daybook_budget_degraded_total", "rules"): 0,
         ("daybook_deliveries_refused_total", "401"): 4,
     }  # fmt: skip
     assert {key: one[key] for key in expected} == expected
@@ -141,7 +142,8 @@ def test_what_the_model_cost_by_repository_and_tier_and_the_budget(ledger: Ledge
     tokens, cost = "daybook_model_tokens_total", "daybook_model_cost_usd_total"
     expected = {
         ("daybook_model_calls_total",): 4.0, ("daybook_budget_usd",): 2.5, ("daybook_budget_spent_usd",): 1.0,
-        ("daybook_budget_degraded_total", "medium"): 0.0, ("daybook_budget_degraded_total", "low"): 0.0, ("daybook_budget_degraded_total", "rules"): 1.0,
+        ("daybook_budget_degraded_total", "medium"): 0.0, ("daybook_budget_degraded_total", "low"): 0.0,
+        ("daybook_budget_degraded_total", "rules"): 1.0,
     }  # fmt: skip
     for repository, tier in ((REPOSITORY, "high"), ('an "odd" \\ name\n', "low")):
         expected |= {

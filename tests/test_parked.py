@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cli.status import document, text
 from core.ledger import Claim, Ledger, Stage, Standing
 from core.models import Diff
 from core.settings import Settings
 from tests.pushes import REPOSITORY, commit, sha
 from tests.test_ledger import DIFF, done, judged, lose_leases, received
+from tests.test_metrics import told
 from workers.batches import latest_answer
 from workers.services import connect
 
@@ -230,3 +232,22 @@ def test_until_when_a_commit_can_wait(redis_url: str, now: datetime, latest: dat
     services = connect(Settings(_env_file=None), redis_url)
     assert latest_answer(services, commit(1), now) == latest
     services.ledger.close()
+
+
+def test_how_many_wait_for_a_batch_is_told(ledger: Ledger) -> None:
+    fresh = text(ledger.meters(), None)
+    assert "batch" not in fresh
+    parked(ledger, 1, 2, 3)
+    key, ids = begun(ledger, most=2)
+    ledger.sent(key, "msgbatch_1", 0.0)
+    now = ledger.meters()
+    assert (now.waiting, now.batch_unsent, now.batch_sent) == (3, 1, 2)
+    line = "batch     3 of the waiting are left to a batch: 1 to be sent, 2 sent and not answered yet"
+    assert line in text(now, None).splitlines()
+    assert document(now, None)["batch"] == {"unsent": 1, "sent": 2}
+    figures = told(ledger)
+    assert [figures["daybook_commits_in_batch", state] for state in ("unsent", "sent")] == [1.0, 2.0]
+    number = next(number for number in (1, 2, 3) if commit_id(number) in ids.values())
+    time_is_up(ledger, number)
+    assert ledger.park(again(ledger, number), soon()) == Standing("direct")
+    assert ledger.meters().batch_sent == 1

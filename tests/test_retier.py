@@ -14,7 +14,7 @@ from core.errors import DaybookError
 from core.ledger import Ledger
 from core.models import Tier
 from core.settings import Settings
-from tests.pushes import REPOSITORY, push, sha
+from tests.pushes import REPOSITORY, commit, push, sha
 from tests.test_days import done
 from workers.services import Services, connect
 
@@ -69,6 +69,16 @@ def test_what_is_deep_enough_stays_and_what_waits_is_judged_before(ledger: Ledge
         f"{told(LATER)} is low now, it was medium\n{PAGE}\nits analysis is still to come, at that depth\n"
     )
     assert ledger.redis.llen("fetch") == 0
+
+
+def test_the_same_tier_is_confirmed_and_a_long_title_is_cut_with_a_mark(ledger: Ledger) -> None:
+    assert ran("retier", f"{REPOSITORY}@{sha(FIRST)}", "medium", "--why", "it is").output == (
+        f"{told(FIRST)} is confirmed as medium\n{PAGE}\n"
+    )
+    found = commit(9).model_copy(update={"message": "Change everything about " + "a" * 60})
+    ledger.receive(push([9]).model_copy(update={"commits": (found,)}), [b"{}"])
+    answer = ran("retier", f"{REPOSITORY}@{sha(9)}", "low", "--why", "a test")
+    assert f"(Change everything about {'a' * 35}…) is low now" in answer.output
 
 
 def test_a_correction_is_taken_back(ledger: Ledger) -> None:

@@ -117,6 +117,35 @@ def test_names_stand_once_and_whole_under_compatibility() -> None:
     assert not any("--" in text for text in (*found.risks, *found.advice))
 
 
+def test_removed_names_give_advice_wherever_they_stand() -> None:
+    gone = "def stop(self, now):\n    return now=>"
+    outer, inner = written("Drop them", app__cli="p.add_argument('--a-old')=>"), written("Drop it", app__core=gone)
+    assert outer.advice[0].startswith("Before upgrading, search scripts, configuration and code for the old names")
+    assert inner.advice == ("If your own code imports or patches what is gone or renamed here, change it first.",)
+    assert written("Add it", app__core="=>def stop(self, now):\n    return now").advice == ()
+
+
+def test_inner_code_is_told_of_in_sentences_of_its_own() -> None:
+    old = "p.add_argument('--a-old')=>"
+    found = written("Drop them", app__cli=old, app__core="def stop(self, now):\n    return now=>")
+    assert found.insights is not None
+    assert found.insights.compatibility.endswith(
+        "What follows is in code outside the public entry files. Removed function: `stop`."
+    )
+
+
+@pytest.mark.parametrize("message", ["Fix the pool", "Drop the pool", "Add a pool"])
+def test_a_summary_leaves_counts_to_the_pages_own_line(message: str) -> None:
+    assert "+1" not in at_depth(Tier.MEDIUM, commit(message), diff(edited("app/core.py", "a", "b"))).summary
+
+
+def test_a_chinese_title_that_says_it_is_not_told_twice() -> None:
+    made, shown = commit("修复连接池"), diff(edited("app/core.py", "a", "b"))
+    facts = facts_from(made, shown)
+    judged = triage(made, facts, RULES, PLAIN).model_copy(update={"tier": Tier.MEDIUM, "type": ChangeType.BUGFIX})
+    assert rulebook_analysis(made, facts, judged, "zh").summary.startswith("改动 `app/core.py`：「修复连接池」")
+
+
 def at_depth(tier: Tier, made: Commit, shown: Diff) -> Analysis:
     """The English analysis, as deep as a given tier asks for."""
     facts = facts_from(made, shown)
@@ -125,7 +154,7 @@ def at_depth(tier: Tier, made: Commit, shown: Diff) -> Analysis:
 
 
 LEADS = {
-    "Fix the pool": "Fixes a defect in `app/core.py`: “Fix the pool”.",
+    "Fix the pool": "Changes `app/core.py`: “Fix the pool”.",
     "fix: the pool": "Fixes a defect in `app/core.py`: “the pool”.",
     "The pool crashes on start": "Fixes a defect in `app/core.py`: “The pool crashes on start”.",
     "Annotate the pool": "Changes `app/core.py`: “Annotate the pool”.",

@@ -177,6 +177,14 @@ def test_a_filter_that_cannot_be_read_is_said(client: Client) -> None:
         assert json.loads(document.text) == {"error": f"{field} is not one of its values"}
 
 
+def test_dates_in_the_wrong_order_are_said(client: Client) -> None:
+    page, document = (client.get(f"/search{form}?from=2026-02-18&to=2026-02-17") for form in ("", ".json"))
+    assert (page.status, document.status) == (400, 400)
+    assert "2026-02-18 comes after 2026-02-17; swap the two. Nothing was searched for." in page.text
+    assert "No commit matches" not in page.text
+    assert json.loads(document.text) == {"error": "from (2026-02-18) is after to (2026-02-17)"}
+
+
 HOSTILE = [
     '"', '""', "'", "*", "sampler*", "NEAR(a b)", "a AND", "OR", "NOT x", "title:sampler", "{title}:x", "-sampler",
     "^sampler", "(", "a\0b", "\ud7ff\uffff", "%", "_", ";DROP TABLE commits", "+", "words MATCH", "\u202e", "ﷺ",

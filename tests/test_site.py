@@ -123,13 +123,19 @@ def test_a_commit_links_to_its_day_closed_or_open(local: Client, number: int, da
     "path",
     [
         "/favicon.ico",
-        "/2026-02-16",
         "/2026-02-30",
+        "/9999-12-31",
+        "/0001-01-01.md",
+        f"/{REPOSITORY}/9999-12-31",
+        f"/{REPOSITORY}/9999-12-31.md",
+        f"/{REPOSITORY}/9999-12-31.json",
+        f"/{REPOSITORY}/0001-01-01",
+        f"/{REPOSITORY}/0001-01",
+        f"/{REPOSITORY}/9999-12",
         "/2026-2-17",
         "/2026-02-17.html",
         "/2026-02-17.md.json",
         "/%D9%A2026-02-17",
-        f"/{REPOSITORY}/2026-02-16",
         f"/{REPOSITORY}/2026-02-17.html",
         "/nobody/nothing/2026-02-17",
         "/../etc/2026-02-17",
@@ -162,6 +168,27 @@ def test_what_is_not_there_is_a_readable_404(local: Client, path: str) -> None:
     assert page.status == 404
     assert html_outline(page.text).headings == [(1, "没有这个页面")]
     assert page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (
+            f"{REPOSITORY}/2026-02-16",
+            "Daybook has followed Octocat/Hello-World since 2026-02-17; it knows of no commit",
+        ),
+        (f"{REPOSITORY}/2026-02-16.json", "has followed Octocat/Hello-World since 2026-02-17"),
+        (f"{REPOSITORY}/2026-03-06", "The report of Octocat/Hello-World on 2026-03-06 is not made yet"),
+        ("2026-03-06", "Of 2026-03-06 no repository has a report"),
+    ],
+)
+def test_a_day_that_is_over_and_has_no_report_says_why(path: str, told: str) -> None:
+    with serving(filled(), report_language="en") as client:
+        page = client.get(f"/{path}")
+    assert (page.status, html_outline(page.text).headings) == (404, [(1, "No report of this day")])
+    assert told in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "address is wrong" not in page.text
 
 
 def test_a_store_that_does_not_answer_is_a_503() -> None:

@@ -25,7 +25,7 @@ from webhook.breaker import Breaker, RedisUnavailable
 from workers.celeryconfig import QUEUES
 
 if TYPE_CHECKING:
-    from core.ledger import Ledger, Meters, Spending, StageMeter
+    from core.ledger import Ledger, Meters, OutboxState, Spending, StageMeter
     from core.settings import Settings
     from report.throttle import Throttle
 
@@ -95,12 +95,12 @@ def create_metrics(ledger: Ledger, settings: Settings, throttle: Throttle, refus
             return refused
         refusals.flush()
         try:
-            meters = breaker.call(lambda: ledger.meters(QUEUES))
+            meters, outboxes = breaker.call(lambda: (ledger.meters(QUEUES), ledger.outboxes()))
         except RedisUnavailable as error:
             return Response(f"# Redis is unavailable: {error}\n", 503, content_type="text/plain; charset=utf-8")
         midnight = {name: _midnight(ledger, last.day) for name, last in meters.reports.items() if last.day}
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Families(meters, midnight, settings.daybook_daily_budget_usd))
+        registry.register(_Families(meters, midnight, settings.daybook_daily_budget_usd, outboxes))
         response = Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -115,8 +115,11 @@ def _midnight(ledger: Ledger, day: date) -> float:
 class _Families(Collector):
     """The ledger's figures of one moment as metric families."""
 
-    def __init__(self, meters: Meters, midnight: Mapping[str, float], budget: float | None) -> None:
+    def __init__(
+        self, meters: Meters, midnight: Mapping[str, float], budget: float | None, outboxes: Mapping[str, OutboxState]
+    ) -> None:
         self._meters = meters
+        self._outboxes = outboxes
         self._midnight = midnight
         self._budget = budget
 
@@ -132,6 +135,7 @@ class _Families(Collector):
         yield from _stages(self._meters.stages)
         yield from _now(self._meters)
         yield from _reports(self._meters, self._midnight)
+        yield from _notices(self._outboxes)
         yield from _processes(self._meters)
 
 
@@ -222,6 +226,13 @@ def _now(meters: Meters) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "daybook_commits_failed", "Commits given up on, neither retried nor dropped.", value=meters.failed
     )
+    batch = GaugeMetricFamily(
+        "daybook_commits_in_batch", "Of those waiting, commits left to a batch: unsent, or sent and not answered yet.",
+        labels=["state"],
+    )  # fmt: skip
+    batch.add_metric(["unsent"], meters.batch_unsent)
+    batch.add_metric(["sent"], meters.batch_sent)
+    yield batch
     yield GaugeMetricFamily("daybook_commits_suspect", "Commits whose worker died with them.", value=meters.suspects)
     yield GaugeMetricFamily(
         "daybook_oldest_waiting_seconds", "Age of the oldest commit that is not finished; 0 when none waits.",
@@ -247,6 +258,21 @@ def _reports(meters: Meters, midnight: Mapping[str, float]) -> Iterator[Metric]:
         if last.written_at is not None:
             written.add_metric([name], last.written_at)
     yield from (day, written)
+
+
+def _notices(outboxes: Mapping[str, OutboxState]) -> Iterator[Metric]:
+    text = "Notices of a channel: messages posted (told), posted again as nobody knew (repeated), given up (dropped)."
+    counts = CounterMetricFamily("daybook_notices", text, labels=["channel", "outcome"])
+    waiting = GaugeMetricFamily("daybook_notices_waiting", "Notices that wait for a channel.", labels=["channel"])
+    oldest = GaugeMetricFamily(
+        "daybook_notices_oldest_seconds", "How long the oldest has been due; 0 when none is.", labels=["channel"]
+    )
+    for channel, state in outboxes.items():
+        for outcome, count in (("told", state.told), ("repeated", state.repeated), ("dropped", state.dropped)):
+            counts.add_metric([channel, outcome], count)
+        waiting.add_metric([channel], state.waiting)
+        oldest.add_metric([channel], state.oldest_seconds)
+    yield from (counts, waiting, oldest)
 
 
 def _processes(meters: Meters) -> Iterator[Metric]:

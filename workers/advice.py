@@ -81,7 +81,7 @@ def _compatibility(facts: Facts, message: Message, words: Labels) -> str:
     if _says_incompatible(facts, message):
         rows.append(words.phrase("compatibility_said"))
     if rest := [change for change in inner if change not in outer]:
-        rows.append(spaced(words.phrase("compatibility_inner", changes=sentences(told(rest, words, _ALL), words))))
+        rows += [spaced(words.phrase("compatibility_inner")), *told(rest, words, _ALL)]
     return sentences(rows, words) or words.phrase("compatibility_none")
 
 
@@ -162,6 +162,8 @@ def _advice(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
 def _advice_on_changes(facts: Facts) -> Iterator[str]:
     if _old_names(facts):
         yield "names"
+    elif any(change.action in {"removed", "renamed"} for change in breaking_changes(facts, inner=True)):
+        yield "inner_names"
     if any(change.action == "default_changed" for change in breaking_changes(facts)):
         yield "default"
     if _platforms(facts):

@@ -1,7 +1,7 @@
 """Somebody is told: which conditions are wrong, told once each, and once more when they have cleared.
 
-`conditions` is pure over a `State`; `watch` reads the state, compares it with what was told, and tells the rest: at
-Slack where that is set, else as a line of the log.
+`conditions` is pure over a `State`; `watch` reads the state, compares it with what was told, and tells the rest: in
+Slack, or Feishu where that alone is set, else as a line of the log.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import redis
 import structlog
 
 from core.errors import Permanent, Transient
-from core.ledger import AlertState
+from core.ledger import AlertState, Target
 from workers.days import closes_at, grace
-from workers.slack import Slack, escaped
+from workers.publish import targets
 
 if TYPE_CHECKING:
     from core.ledger import Ledger, Meters
@@ -30,6 +30,8 @@ MOST_FAILURES = 0.2  # of the commits that ended within an hour
 FEWEST_ENDED = 5
 LONGEST_WAIT_SECONDS = 1800.0
 LATE = timedelta(minutes=15)
+UNPUBLISHED = timedelta(minutes=15)  # of attempts, before somebody is told of what may pass by itself
+UNTOLD = timedelta(minutes=15)  # of attempts to post to a channel, likewise
 BUSY_COMMITS = 5
 LIKE_DAYS = 7  # days of the same kind that say what is usual
 FULL_MEMORY = 0.8
@@ -64,6 +66,24 @@ class Quiet:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Reports that could not be published at a place: the oldest such day, how many days in all, and why."""
+
+    day: date
+    days: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Mute:
+    """A channel that notices cannot be posted to: how many wait, how many had to go, and why."""
+
+    waiting: int
+    dropped: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class State:
     """What conditions are judged by."""
 
@@ -75,6 +95,8 @@ class State:
     memory_limit: int = 0
     late: Mapping[str, Late] = field(default_factory=dict)
     quiet: Mapping[str, Quiet] = field(default_factory=dict)
+    kept: Mapping[tuple[str, Target], Kept] = field(default_factory=dict)
+    mute: Mapping[str, Mute] = field(default_factory=dict)
 
 
 def conditions(state: State) -> list[Alert]:
@@ -85,6 +107,8 @@ def conditions(state: State) -> list[Alert]:
         *_memory(state),
         *(_late(name, late) for name, late in sorted(state.late.items())),
         *(_quiet(name, quiet) for name, quiet in sorted(state.quiet.items())),
+        *(_kept(name, target, kept) for (name, target), kept in sorted(state.kept.items())),
+        *(_mute(channel, mute) for channel, mute in sorted(state.mute.items())),
     ]
 
 
@@ -123,6 +147,22 @@ def _quiet(name: str, quiet: Quiet) -> Alert:
         f"`daybook backfill {name} --day {quiet.day}`"
     )
     return Alert(f"quiet {name}", text, f"{name}: commits arrive again")
+
+
+def _kept(name: str, target: Target, kept: Kept) -> Alert:
+    more = f" (and of {kept.days - 1} more day{'s' * (kept.days > 2)})" if kept.days > 1 else ""
+    text = (
+        f"{name}: the report of {kept.day}{more} cannot be published ({target}): {kept.reason}; it is tried again for "
+        f"a week, or at once by `daybook publish {name} {kept.day}`"
+    )
+    return Alert(f"publish {name} {target}", text, f"{name}: reports are published again ({target})")
+
+
+def _mute(channel: str, mute: Mute) -> Alert:
+    gone = f"; {mute.dropped} were dropped so far" if mute.dropped else ""
+    waiting = "1 notice waits" if mute.waiting == 1 else f"{mute.waiting} notices wait"
+    text = f"nothing can be posted to {channel}: {mute.reason}; {waiting}, for a week at most{gone}"
+    return Alert(f"channel {channel}", text, f"notices are posted to {channel} again")
 
 
 def quiet_since(counts: Mapping[date, int], last: date, today: date) -> Quiet | None:
@@ -200,18 +240,17 @@ def _cleared(state: AlertState, now: datetime) -> bool:
 
 def _tell(services: Services, states: Mapping[str, AlertState], *, calm: bool) -> bool:
     """Tell of conditions that are new, or gone; False when it has to be tried again."""
-    slack = Slack.from_settings(services.settings)
-    if slack is None:
+    channel = services.channels.for_alerts()
+    if channel is None:
         _log(states, calm=calm)
         return True
-    if services.ledger.paused("slack"):
+    if services.ledger.paused(channel.service):
         return False
-    channel = services.settings.slack_alert_channel or services.settings.slack_channel
     try:
-        slack.post(message(list(states.values()), services, calm=calm), channel=channel)
+        channel.say(message(list(states.values()), services, calm=calm))
     except Transient as error:
         if error.retry_after:
-            services.ledger.pause("slack", error.retry_after)
+            services.ledger.pause(channel.service, error.retry_after)
         log.warning("alert_not_sent", alerts=sorted(states), reason=str(error))
         return False
     except Permanent as error:
@@ -229,14 +268,13 @@ def _log(states: Mapping[str, AlertState], *, calm: bool) -> None:
 
 
 def message(states: Sequence[AlertState], services: Services, *, calm: bool) -> str:
-    """What Slack is sent: a line for each condition; times in the report's time zone."""
+    """What the channel is sent: a line for each condition; times in the report's time zone."""
     zone = services.settings.zone
     if calm:
         return "\n".join(
-            f":white_check_mark: All clear: {escaped(state.calm)} (since {state.since.astimezone(zone):%Y-%m-%d %H:%M})"
-            for state in states
+            f"✅ All clear: {state.calm} (since {state.since.astimezone(zone):%Y-%m-%d %H:%M})" for state in states
         )
-    return "\n".join(f":rotating_light: Daybook: {escaped(state.text)}" for state in states)
+    return "\n".join(f"🚨 Daybook: {state.text}" for state in states)
 
 
 def read_state(services: Services, now: datetime) -> State:
@@ -253,7 +291,31 @@ def read_state(services: Services, now: datetime) -> State:
         memory_limit=meters.memory_limit,
         late=_late_reports(services, meters, seen, now),
         quiet=_quiet_repositories(ledger, [name for name in seen if services.settings.repository(name)], now),
+        kept=_kept_reports(services, now),
+        mute=_mute_channels(ledger, now),
     )
+
+
+def _mute_channels(ledger: Ledger, now: datetime) -> dict[str, Mute]:
+    """Channels with notices that cannot be posted: at once where a person has to mend something, else after a while."""
+    found = {}
+    for name, state in ledger.outboxes().items():
+        why = state.trouble
+        if why and state.waiting and (why.permanent or now.timestamp() - why.since > UNTOLD.total_seconds()):
+            found[name] = Mute(state.waiting, state.dropped, why.reason)
+    return found
+
+
+def _kept_reports(services: Services, now: datetime) -> dict[tuple[str, Target], Kept]:
+    """What could not be published: at once where a person has to mend something, else after a while."""
+    found: dict[tuple[str, Target], Kept] = {}
+    for (name, day, target), why in services.ledger.unpublished().items():
+        wanted = target in targets(services.settings, name)
+        if wanted and (why.permanent or now - why.since > UNPUBLISHED):
+            before = found.get((name, target))
+            days = before.days + 1 if before else 1
+            found[name, target] = Kept(before.day if before else day, days, why.reason)
+    return found
 
 
 def _late_reports(services: Services, meters: Meters, seen: Mapping[str, datetime], now: datetime) -> dict[str, Late]:
@@ -262,7 +324,8 @@ def _late_reports(services: Services, meters: Meters, seen: Mapping[str, datetim
     due = _last_day_due(services, now)
     for name, first in seen.items():
         last = meters.reports[name].day if name in meters.reports else None
-        day = last + timedelta(days=1) if last else services.ledger.day_of(first)
+        owed = services.ledger.day_of(first)  # earlier days, such as a replay's, are written when they are found
+        day = max(owed, last + timedelta(days=1)) if last else owed
         if day <= due:
             found[name] = Late(day, (due - day).days + 1)
     return found

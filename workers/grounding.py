@@ -55,9 +55,9 @@ _COUNTED = re.compile(r"(?:\blines?\s|第\s?|(?:另外|其余|其他)\s?|\bL)$",
 class Grounded:
     """A reply without what its commit does not have.
 
-    `checked` is how many names were looked up, `missing` how many of them were not found, `removed` those as written (at
-    most REMOVED_LIMIT, NAME_LIMIT characters each). With `too_many` the reply is not to be used: a field that it cannot do
-    without is empty, or over a third of the names, and at least two, were not found.
+    `checked` is how many names were looked up, `missing` how many of them were not found, `removed` those as written
+    (at most REMOVED_LIMIT, NAME_LIMIT characters each). With `too_many` the reply is not to be used: a field that it
+    cannot do without is empty, or over a third of the names, and at least two, were not found.
     """
 
     reply: Reply

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import redis
 import structlog
@@ -15,22 +16,41 @@ from core.ledger import Ledger
 log = structlog.get_logger()
 
 PULSE_SECONDS = 15.0
+JOIN_SECONDS = 5.0
 GONE_SECONDS = 60.0  # a process that was silent for so long is dead, or cut off from Redis
 
 
-def start_pulse(ledger: Ledger, name: str, seconds: float = PULSE_SECONDS) -> None:
-    """Begin to write signs of life under `name@host/pid`, from a thread of its own, until the process ends.
+@contextmanager
+def pulse(ledger: Ledger, name: str, seconds: float = PULSE_SECONDS) -> Iterator[None]:
+    """Write signs of life under `name@host/pid` inside the block, from a thread of its own; its end takes the name off.
 
     The ledger must be this thread's own: children that the process forks must not find its connection in use.
     """
     process = f"{name}@{socket.gethostname()}/{os.getpid()}"
-    threading.Thread(target=_beat, args=(ledger, process, seconds), name="pulse", daemon=True).start()
+    stopping = threading.Event()
+    thread = threading.Thread(target=_beat, args=(ledger, process, seconds, stopping), name="pulse", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        if thread.is_alive():  # a forked child has no such thread, and leaves the name be
+            stopping.set()
+            thread.join(JOIN_SECONDS)
+            _sign_off(ledger, process)
 
 
-def _beat(ledger: Ledger, process: str, seconds: float) -> None:
+def _beat(ledger: Ledger, process: str, seconds: float, stopping: threading.Event) -> None:
     while True:
         try:
             ledger.pulse(process)
         except redis.RedisError as error:
             log.warning("pulse_failed", reason=type(error).__name__)
-        time.sleep(seconds)
+        if stopping.wait(seconds):
+            return
+
+
+def _sign_off(ledger: Ledger, process: str) -> None:
+    try:
+        ledger.sign_off(process)
+    except redis.RedisError as error:  # Redis may have stopped before
+        log.info("sign_off_failed", reason=type(error).__name__)

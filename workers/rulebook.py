@@ -34,6 +34,7 @@ _DEFECTS = frozenset({"crash", "hang", "deadlock", "memory", "corruption", "wron
 _SENTENCE_END = re.compile(
     r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|\w{1,60}_\w)|(?<=[。！？])"
 )
+_VERB = re.compile(r"[a-z]{3}|[\u4e00-\u9fff]{2}")  # as much of a title's first word as does not change with its tense
 _PROSE = re.compile(r"[\w`\"'(/]")
 _LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 _PLAIN = frozenset({ChangeType.MERGE, ChangeType.REVERT})
@@ -89,7 +90,6 @@ def _low_summary(told: _Told) -> str:
 def _summary(told: _Told) -> str:
     parts = [
         _lead(told, with_title=True),
-        _size(told),
         *changes_told(told.facts, told.words, limit=3),
         _shown(told),
         _author_says(told),
@@ -107,9 +107,17 @@ def _lead(told: _Told, *, with_title: bool) -> str:
     """What was done and where: `Fixes a problem in x` and, if wished, the title."""
     words, kind = told.words, told.judged.type
     places = [] if kind in _PLAIN else _places(told.facts)
-    key = f"lead_{kind.value if _borne_out(told) else 'change'}"
+    key = f"lead_{kind.value if _borne_out(told) and not _says_it_itself(told) else 'change'}"
     lead = spaced(words.phrase(f"{key}_in" if places else key, areas=listed(places, words, limit=2)))
     return words.phrase("titled", lead=lead, title=quoted(told.message.core)) if with_title else lead
+
+
+def _says_it_itself(told: _Told) -> bool:
+    """Whether the quoted title begins with the lead's own verb: “Fixes a defect: fix …” says it twice."""
+    if told.judged.type is not ChangeType.BUGFIX:
+        return False
+    lead, verb = told.words.phrase("lead_bugfix").lower(), _VERB.match(told.message.core.lower())
+    return bool(verb and lead.startswith(verb[0]))
 
 
 def _borne_out(told: _Told) -> bool:
@@ -131,13 +139,6 @@ def _places(facts: Facts) -> list[str]:
     if facts.files == 1 and facts.paths:
         return [facts.paths[0]]
     return [area for area in facts.areas if area != "."][:2]
-
-
-def _size(told: _Told) -> str:
-    facts = told.facts
-    if not facts.files:
-        return ""
-    return told.words.phrase("size", n=facts.files, additions=facts.additions, deletions=facts.deletions)
 
 
 def _shown(told: _Told) -> str:

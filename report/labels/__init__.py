@@ -19,6 +19,9 @@ from core.models import ChangeType, Language, Reason, Tier
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# Reasons whose subject is a number of lines or files.
+_COUNTED = frozenset({"large_feature", "large_change", "sweeping"})
+
 Forms = str | tuple[str, ...]
 
 # What is shown with words of: reports in a language whose file was taken away.
@@ -54,7 +57,9 @@ class Labels:
 
     def reason(self, reason: Reason) -> str:
         """Why a commit has its tier, in a few words."""
-        return self.reasons[reason.code].format(subject=reason.subject)
+        subject = reason.subject
+        shown = self.number(int(subject)) if reason.code in _COUNTED and subject.isdecimal() else subject
+        return self.reasons[reason.code].format(subject=shown)
 
     def number(self, n: int) -> str:
         """A whole number with the language's sign between thousands."""

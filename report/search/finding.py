@@ -25,11 +25,17 @@ _WEIGHTS = "10.0, 2.0, 3.0, 4.0, 2.0"
 
 
 class UnreadableQuestionError(ValueError):
-    """A filter that is none; `field` is its name in the address."""
+    """A filter that is none; `key` is the label that says so, and takes `values`."""
 
-    def __init__(self, field: str) -> None:
-        super().__init__(f"{field} is not one of its values")
-        self.field = field
+    def __init__(self, told: str, key: str, **values: object) -> None:
+        super().__init__(told)
+        self.key = key
+        self.values = values
+
+
+def _unreadable(field: str) -> UnreadableQuestionError:
+    """Of the field that has this name in the address."""
+    return UnreadableQuestionError(f"{field} is not one of its values", "search_wrong", field=field)
 
 
 @dataclass(frozen=True)
@@ -102,14 +108,17 @@ class Found:
 
 def question_from_arguments(given: Mapping[str, str]) -> Question:
     """What an address asks for; raises UnreadableQuestionError. Empty arguments are not there."""
+    first, last = _day("from", given), _day("to", given)
+    if first and last and first > last:
+        raise UnreadableQuestionError(f"from ({first}) is after to ({last})", "search_reversed", first=first, last=last)
     return Question(
         text=given.get("q", "").strip(),
         repository=given.get("repository", "").strip(),
         tier=Tier(value) if (value := _one_of("tier", given, Tier)) else None,
         type=ChangeType(value) if (value := _one_of("type", given, ChangeType)) else None,
         author=given.get("author", "").strip(),
-        first=_day("from", given),
-        last=_day("to", given),
+        first=first,
+        last=last,
         page=_page(given),
     )
 
@@ -227,7 +236,7 @@ def _spans(text: str, places: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
 def _one_of(field: str, given: Mapping[str, str], kinds: type[Tier | ChangeType]) -> str:
     value = given.get(field, "").strip()
     if value and value not in {kind.value for kind in kinds}:
-        raise UnreadableQuestionError(field)
+        raise _unreadable(field)
     return value
 
 
@@ -236,11 +245,11 @@ def _day(field: str, given: Mapping[str, str]) -> date | None:
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:
-        raise UnreadableQuestionError(field) from None
+        raise _unreadable(field) from None
 
 
 def _page(given: Mapping[str, str]) -> int:
     value = given.get("page", "").strip() or "1"
     if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= MOST_PAGES):
-        raise UnreadableQuestionError("page")
+        raise _unreadable("page")
     return int(value)

@@ -43,7 +43,8 @@ class SearchPages:
             question = question_from_arguments(given)
             found, complete = self.keeper.ask(lambda index: find(index, question)) if question.asked else (None, True)
         except UnreadableQuestionError as error:
-            return Response(self._page(given, wrong=error.field), 400)
+            wrong = labels(self.settings.report_language).word(error.key, **error.values)
+            return Response(self._page(given, wrong=wrong), 400)
         except IndexUnavailableError as error:
             log.warning("search_unavailable", reason=str(error))
             response = Response(notice_page("search_unavailable", self.settings.report_language), 503)
