@@ -185,8 +185,10 @@ def markdown_text(text: str, origin: Origin | None = None, *, cell: bool = False
 def markdown_code(text: str, *, cell: bool = False) -> str:
     """A path or other literal as a code span, whatever backticks and pipes it holds; nothing for an empty one."""
     content = clean(text)
-    if not content or (cell and "\\|" in content):  # renderers disagree on a backslash before a table's pipe
-        return _escaped(content)
+    if not content:
+        return ""
+    if cell:  # renderers disagree on a backslash before a table's pipe
+        content = content.replace("\\|", f"\\{WORD_JOINER}|")
     fence = "`" * (1 + max(map(len, re.findall(r"`+", content)), default=0))
     pad = " " if content.startswith("`") or content.endswith("`") else ""
     return fence + pad + (content.replace("|", "\\|") if cell else content) + pad + fence

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from core.models import Correction, Failure, Insights, Opinion, PublicChange, Reason, Tier, Unseen, Verdict
 from report.daily import DailyReport, Rewrite
@@ -78,6 +78,8 @@ def structure(outline: Outline) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 @given(text=GIVEN)
+@example(text="http://evil.test/?a=b\\|")
+@example(text="`a\\|b` c\\\\|d")
 @settings(max_examples=40)
 def test_no_text_changes_what_a_renderer_makes_of_the_markdown(renderer: str, text: str) -> None:
     plain = rendered_outline(markdown([strangers("plain")]), renderer)
