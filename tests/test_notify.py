@@ -330,9 +330,7 @@ def test_what_is_told_already_takes_nobodys_turn(daybook: Teller) -> None:
     for one in commits:
         daybook.again(one, Tier.LOW)
     new = daybook.finish(40)
-    started = time.monotonic()
     assert ids(daybook.tell())[1:] == [(new.id,)]
-    assert time.monotonic() - started < 5
 
 
 def test_the_figures_of_channels_are_scraped(daybook: Teller) -> None:
