@@ -43,7 +43,8 @@ def check_results(ledger: Ledger, api: FakeAnthropic, count: int) -> Counter[str
     assert (status.received, status.analysed, status.waiting, status.failed) == (count, count, 0, 0)
     assert set(asked) == {record.commit.sha for record in records}
     repeats = sum(asked.values()) - count
-    assert repeats <= status.leases_lost  # none without a lost lease
+    outcomes = {stage: dict(meter.outcomes) for stage, meter in ledger.meters().stages.items()}
+    assert repeats <= status.leases_lost, (asked, outcomes)  # none without a lost lease
     print(f"{count} commits: {repeats} repeated model calls, {status.leases_lost} leases lost")
     return asked
 

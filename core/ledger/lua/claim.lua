@@ -1,8 +1,8 @@
 -- Takes a lease on a commit's stage. Returns {id, stage, record, diff, attempts, lost leases, correction}, or nothing when
 -- there is no work here: it is over, held by another, not due yet, or belongs to the other lane.
--- ARGV: id, stage, token, lease seconds, places, holder, most losses. With an empty id: the suspect that has waited longest, whatever
--- its stage, while fewer than `places` are held. Each holder is a process that does nothing else meanwhile, so only the
--- guilty one is there when a process dies.
+-- ARGV: id, stage, token, lease seconds, places, holder, most losses. With an empty id: the suspect that has waited
+-- longest, whatever its stage, while fewer than `places` are held. Each holder is a process that does nothing else
+-- meanwhile, so only the guilty one is there when a process dies.
 local id, stage = ARGV[1], ARGV[2]
 local alone = id == ''
 
