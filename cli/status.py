@@ -71,30 +71,38 @@ def document(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxSta
         "suspects": now.suspects,
         "batch": {"unsent": now.batch_unsent, "sent": now.batch_sent},
         "queues": dict(now.queues),
-        "stages": {
-            str(stage): {
-                "waiting": meter.waiting,
-                "oldest_seconds": round(meter.oldest_seconds, 1),
-                "mean_seconds": round(meter.mean_seconds, 3),
-                "crashes": meter.crashes,
-                **meter.outcomes,
-            }
-            for stage, meter in now.stages.items()
-        },
+        "stages": _stages(now),
         "sweep_seconds": None if now.sweep_seconds is None else round(now.sweep_seconds, 1),
         "processes": {name: round(seconds, 1) for name, seconds in now.alive.items()},
-        "notices": {
-            name: {
-                "waiting": state.waiting,
-                "oldest_seconds": round(state.oldest_seconds, 1),
-                "told": state.told,
-                "repeated": state.repeated,
-                "dropped": state.dropped,
-                "trouble": state.trouble.reason if state.trouble else None,
-            }
-            for name, state in outboxes.items()
-        },
+        "notices": _notices(outboxes),
         "reports": _reports(now),
+    }
+
+
+def _stages(now: Meters) -> dict[str, Any]:
+    return {
+        str(stage): {
+            "waiting": meter.waiting,
+            "oldest_seconds": round(meter.oldest_seconds, 1),
+            "mean_seconds": round(meter.mean_seconds, 3),
+            "crashes": meter.crashes,
+            **meter.outcomes,
+        }
+        for stage, meter in now.stages.items()
+    }
+
+
+def _notices(outboxes: Mapping[str, OutboxState]) -> dict[str, Any]:
+    return {
+        name: {
+            "waiting": state.waiting,
+            "oldest_seconds": round(state.oldest_seconds, 1),
+            "told": state.told,
+            "repeated": state.repeated,
+            "dropped": state.dropped,
+            "trouble": state.trouble.reason if state.trouble else None,
+        }
+        for name, state in outboxes.items()
     }
 
 
