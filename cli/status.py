@@ -74,7 +74,7 @@ def document(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxSta
         "stages": _stages(now),
         "sweep_seconds": None if now.sweep_seconds is None else round(now.sweep_seconds, 1),
         "processes": {name: round(seconds, 1) for name, seconds in now.alive.items()},
-        "notices": _notices(outboxes),
+        "notices": _outboxes(outboxes),
         "reports": _reports(now),
     }
 
@@ -92,7 +92,7 @@ def _stages(now: Meters) -> dict[str, Any]:
     }
 
 
-def _notices(outboxes: Mapping[str, OutboxState]) -> dict[str, Any]:
+def _outboxes(outboxes: Mapping[str, OutboxState]) -> dict[str, Any]:
     return {
         name: {
             "waiting": state.waiting,
