@@ -74,7 +74,8 @@ def results(ledger: Ledger) -> list[CommitRecord]:
 
 def calls(api: FakeAnthropic) -> Counter[str]:
     """How often the model was asked about each commit."""
-    found = (_SHA.search(request.prompt) for request in api.requests if request.path == "/v1/messages")
+    whole = [request for request in api.requests if request.body]  # a killed worker's may be cut off
+    found = (_SHA.search(request.prompt) for request in whole if request.path == "/v1/messages")
     return Counter(match[1] for match in found if match)
 
 
