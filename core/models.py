@@ -6,6 +6,7 @@ a repository is `owner/name` as GitHub spells it.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -268,6 +269,18 @@ class Usage(Frozen):
     output_tokens: int = 0
     cost_usd: float = 0.0
     calls: int = 0
+
+
+def added(*usages: Usage) -> Usage:
+    """What several calls used together."""
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+        cache_write_tokens=sum(usage.cache_write_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cost_usd=math.fsum(usage.cost_usd for usage in usages),
+        calls=sum(usage.calls for usage in usages),
+    )
 
 
 class Unseen(Frozen):

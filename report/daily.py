@@ -221,14 +221,7 @@ def assemble(
     commits of theirs have no record any more.
     Raises pydantic.ValidationError (a ValueError) for a malformed argument.
     """
-    told = [member for entry in expired for member in (entry, *entry.folded)]
-    known = {member.sha for member in told}
-    ordered = sorted((one for one in records if one.commit.sha not in known), key=_landing, reverse=True)
-    alone = {record.commit.sha: entry_from_record(record) for record in ordered}
-    stories = tell(ordered, elsewhere, ZoneInfo(timezone), lambda record: alone[record.commit.sha].may_cancel)
-    filed = file_stories(tuple(alone.values()), stories)
-    shown = _newest_first((*fold(filed, stories), *expired))
-    entries = (*filed, *told)
+    shown, entries = _filed(records, elsewhere, expired, ZoneInfo(timezone))
     lines, author = highlights(shown, written, labels(language))
     tiers = Tiers(**{tier.value: sum(entry.tier is tier for entry in entries) for tier in Tier})
     return DailyReport(
@@ -251,6 +244,19 @@ def assemble(
         still_open=still_open,
         trend=_trend(day, tiers, earlier),
     )
+
+
+def _filed(
+    records: Sequence[CommitRecord], elsewhere: Sequence[CommitRecord], expired: Sequence[Entry], zone: tzinfo
+) -> tuple[tuple[Entry, ...], tuple[Member, ...]]:
+    """The entries of a page, newest first, and all commits in them, each where its story files it."""
+    told = [member for entry in expired for member in (entry, *entry.folded)]
+    known = {member.sha for member in told}
+    ordered = sorted((one for one in records if one.commit.sha not in known), key=_landing, reverse=True)
+    alone = {record.commit.sha: entry_from_record(record) for record in ordered}
+    stories = tell(ordered, elsewhere, zone, lambda record: alone[record.commit.sha].may_cancel)
+    filed = file_stories(tuple(alone.values()), stories)
+    return _newest_first((*fold(filed, stories), *expired)), (*filed, *told)
 
 
 def web_site(web_url: str | None, repository: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from core.models import Found, Frozen, Tier, Usage
+from core.models import Found, Frozen, Tier, Usage, added
 
 if TYPE_CHECKING:
     from report.daily import Member
@@ -80,14 +80,8 @@ def usage(entries: Sequence[Member], written: Written | None) -> Usage:
     """Tokens and dollars of some commits, and of the highlights when the model wrote them."""
     spent = [entry.analysis.usage for entry in entries if entry.analysis]
     spent += [written.usage] if written else []
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in spent),
-        cached_tokens=sum(usage.cached_tokens for usage in spent),
-        cache_write_tokens=sum(usage.cache_write_tokens for usage in spent),
-        output_tokens=sum(usage.output_tokens for usage in spent),
-        cost_usd=_dollars(usage.cost_usd for usage in spent),
-        calls=sum(usage.calls for usage in spent),
-    )
+    whole = added(*spent)
+    return whole.model_copy(update={"cost_usd": _dollars([whole.cost_usd])})
 
 
 def spending(entries: Sequence[Member], written: Written | None) -> Spending:

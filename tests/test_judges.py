@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.ledger import Stage
-from core.models import Correction, Tier, Usage, Verdict
+from core.models import Correction, Tier, Usage, Verdict, added
 from tests.fakes.anthropic import Behaviour
 from tests.working import NAME, Worker, analysis_and_verdict, worker
 from workers.app import messages
-from workers.spending import added
 
 FIX = ("Fix a crash on empty input", {"src/engine.py": "def f(x):\n    if not x:\n        return None\n    return x\n"})
 TIDY = ("Tidy the scheduler", {"src/engine.py": "second = 2\nfirst = 1\n"})

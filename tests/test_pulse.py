@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -34,9 +35,11 @@ def test_the_name_is_taken_off_at_the_end_even_of_a_failure(ledger: Ledger, redi
     assert ledger.meters().alive == {}
 
 
-def test_without_redis_the_end_is_as_quiet() -> None:
+def test_without_redis_the_work_goes_on_and_its_end_leaves_no_thread() -> None:
     with pulse(Ledger("redis://127.0.0.1:1/0", SHANGHAI, timeout=0.2), "worker", 0.01):
         time.sleep(0.05)
+        assert "pulse" in {thread.name for thread in threading.enumerate()}
+    assert "pulse" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.slow

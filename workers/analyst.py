@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 
-from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage, Usage
+from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage, Usage, added
 from workers.calibration import Calibration, Uncalibrated
 from workers.conversation import Heard, Mend, Question, converse, estimate_of, heard
 from workers.deadlines import within
@@ -19,7 +19,7 @@ from workers.prices import price_of
 from workers.questions import NOTES_TOKENS, CommitQuestion, analysis_of, question_of
 from workers.reading import parts_of, questions_about, read_whole
 from workers.redact import redact_diff
-from workers.spending import added, usage_of
+from workers.spending import usage_of
 
 __all__ = [
     "TOTAL_SECONDS", "AnalysisRefused", "Analyst", "BatchAnswer", "ModelUnavailable", "NeedsDirectCall", "Order",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Protocol, Self, TypeVar
 
-from core.models import Usage
+from core.models import Usage, added
 from workers.calibration import Calibration
 from workers.diffview import estimate_tokens
 from workers.messages_api import Answer, MessagesApi, Request
 from workers.model_errors import AnalysisRefused, ModelUnavailable, ReplyTruncated, TooLong
 from workers.prices import price_of
-from workers.spending import added, usage_of
+from workers.spending import usage_of
 
 # Where the estimate comes this near to a limit of the model, the API is asked for the exact count.
 _NEAR = 0.8

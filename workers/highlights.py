@@ -11,13 +11,12 @@ import structlog
 from pydantic import ValidationError
 
 from core.errors import Transient
-from core.models import Tier, Usage
+from core.models import Tier, Usage, added
 from report.highlights import FEWEST, Highlight, Written, basis, notable
 from workers.budget import Purse, purse
 from workers.deadlines import within
 from workers.model_errors import AnalysisRefused, ModelUnavailable
 from workers.pauses import admitted
-from workers.spending import added
 
 if TYPE_CHECKING:
     from report.daily import DailyReport, Entry

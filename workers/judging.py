@@ -14,13 +14,12 @@ import redis
 import structlog
 
 from core.errors import Permanent, Transient
-from core.models import Analysis, Tier, Verdict
+from core.models import Analysis, Tier, Verdict, added
 from workers.budget import Purse, degraded
 from workers.deadlines import within
 from workers.orders import Order, shallower
 from workers.policy import joined, joined_types
 from workers.rulebook import rulebook_analysis
-from workers.spending import added
 
 if TYPE_CHECKING:
     from workers.services import Services

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from core.models import Analysis, Tier, Unseen, Usage
+from core.models import Analysis, Tier, Unseen, Usage, added
 from workers.calibration import Calibration
 from workers.conversation import converse, share_that_fits
 from workers.deadlines import current, within
@@ -20,7 +20,6 @@ from workers.model_errors import AnalysisRefused, ModelUnavailable
 from workers.orders import DEPTHS, Order
 from workers.questions import CommitQuestion, NotesQuestion, analysis_of, question_of
 from workers.replies import Note
-from workers.spending import added
 
 MOST_PARTS = 12
 # Below the 100,000 tokens from which the default medium model costs five times as much, its own prompt counted in.

@@ -1,4 +1,4 @@
-"""What model calls use and cost: from the API's token counts to `Usage`, and the sum of several; pure."""
+"""What a model call uses and costs: from the API's token counts to `Usage`; pure."""
 
 from __future__ import annotations
 
@@ -44,15 +44,3 @@ def usage_of(tokens: Tokens, model: str, *, batch: bool = False) -> Usage:
     price = price_of(model)
     dollars = price.cost(usage, lifetime=tokens.lifetime, batch=batch) if price else 0.0
     return usage.model_copy(update={"cost_usd": dollars})
-
-
-def added(*usages: Usage) -> Usage:
-    """What several calls used together."""
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in usages),
-        cached_tokens=sum(usage.cached_tokens for usage in usages),
-        cache_write_tokens=sum(usage.cache_write_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cost_usd=sum(usage.cost_usd for usage in usages),
-        calls=sum(usage.calls for usage in usages),
-    )
