@@ -79,8 +79,8 @@ def calls(api: FakeAnthropic) -> Counter[str]:
     return Counter(match[1] for match in found if match)
 
 
-def seconds_until(running: Daybook, ledger: Ledger, count: int, limit: float) -> float:
+def seconds_until(running: Daybook, ledger: Ledger, count: int) -> float:
     """How long it takes until the work on all commits is over."""
     started = time.monotonic()
-    running.await_(lambda: ended(ledger, count), seconds=limit)
+    running.await_(lambda: ended(ledger, count))
     return time.monotonic() - started

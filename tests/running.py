@@ -22,6 +22,7 @@ from cli.up import await_ready
 from core.redis_server import RedisServer, free_port
 
 SECRET = "It's a Secret to Everybody"
+PATIENCE_SECONDS = 240.0  # a busy machine is slow, and that is no fault: only what never comes fails a test
 # Only what a process needs: no setting of the machine reaches a test.
 PLAIN = {
     key: os.environ[key]
@@ -61,7 +62,7 @@ def web_process(redis_url: str, folder: Path, **environment: str) -> Iterator[st
     reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
     reader.start()
     try:
-        assert await_ready(base, 20), "".join(lines)
+        assert await_ready(base, PATIENCE_SECONDS), "".join(lines)
         yield base
     finally:
         process.terminate()
@@ -79,7 +80,7 @@ class Daybook:
     redis: RedisServer
     lines: list[str] = field(default_factory=list)
 
-    def await_(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    def await_(self, condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Tend the processes until the condition holds; fails with what they said last when it does not."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -112,7 +113,7 @@ def daybook(folder: Path, only: Collection[str] = PROCESSES, **environment: str)
     running = Daybook(f"http://127.0.0.1:{port}", supervisor, redis, lines)
     supervisor.start()
     try:
-        assert await_ready(running.base, 30), "\n".join(lines)
+        assert await_ready(running.base, PATIENCE_SECONDS), "\n".join(lines)
         yield running
     finally:
         supervisor.stop()

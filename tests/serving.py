@@ -103,7 +103,7 @@ class Client:
 
     def get(self, path: str, host: str = "127.0.0.1", method: str = "GET", **headers: str) -> Answer:
         """Ask for a page; header names with `_` for `-`."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = {"Host": f"{host}:{self.port}"} | {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, headers=sent)
         answer = connection.getresponse()

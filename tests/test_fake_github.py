@@ -28,13 +28,13 @@ def fake(clone: Clone) -> Iterator[FakeGitHub]:
 
 
 def get(fake: FakeGitHub, path: str, **headers: str) -> requests.Response:
-    return requests.get(f"{fake.url}/repos/{NAME}{path}", headers=headers, timeout=5)
+    return requests.get(f"{fake.url}/repos/{NAME}{path}", headers=headers, timeout=30)
 
 
 def test_a_repository(fake: FakeGitHub) -> None:
     answer = get(fake, "").json()
     assert (answer["full_name"], answer["default_branch"], answer["owner"]["login"]) == (NAME, "main", "octocat")
-    assert get(fake, "/nothing").status_code == requests.get(fake.url + "/repos/a/b", timeout=5).status_code == 404
+    assert get(fake, "/nothing").status_code == requests.get(fake.url + "/repos/a/b", timeout=30).status_code == 404
 
 
 def test_a_commit_of_a_clone(fake: FakeGitHub, clone: Clone) -> None:
@@ -123,5 +123,5 @@ def test_webhooks_are_shown_to_administrators(fake: FakeGitHub) -> None:
     assert get(fake, "/hooks", **allowed).json() == []
     assert get(fake, "/hooks/1/deliveries", **allowed).json() == [{"id": 7}]
     url = f"{fake.url}/repos/{NAME}/hooks/1/deliveries/7/attempts"
-    assert requests.post(url, headers=allowed, timeout=5).status_code == 202
+    assert requests.post(url, headers=allowed, timeout=30).status_code == 202
     assert repository.redelivered == [7]

@@ -32,7 +32,7 @@ def configured(folder: Path, **keys: str) -> Path:
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "cli.main", *arguments], cwd=folder, env=PLAIN | environment,
-                          capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=180, check=False)  # fmt: skip
 
 
 def backfill(folder: Path, running: Daybook, *arguments: str) -> str:
@@ -53,7 +53,7 @@ def test_a_repository_without_a_webhook_is_followed_and_a_push_counts_nothing_tw
         folder = configured(tmp_path, name=NAME.lower(), follow="poll")
         with daybook(folder, GITHUB_API_URL=fake.url, GITHUB_TOKEN="a token") as running:
             ledger = Ledger(running.redis.url, SHANGHAI)
-            running.await_(lambda: ledger.status([]).analysed >= 1, seconds=60)
+            running.await_(lambda: ledger.status([]).analysed >= 1)
             url = f"{running.base}/webhooks/github"
             for delivered in replay(clone.path, url, SecretStr(SECRET), name=NAME, last=3, zone=SHANGHAI):
                 assert delivered.answer == f'{{"delivery":"{delivered.delivery}","known":1,"queued":0}}\n'
@@ -82,7 +82,7 @@ def test_backfill_queues_what_is_lacking_and_the_days_page_is_made(tmp_path: Pat
         )
         again = f"{NAME}: found 3, queued 0, known 3 (branch main on git)\n"
         assert backfill(folder, running, "--since", DAY, "--until", DAY) == again
-        running.await_(lambda: ledger.report_days(NAME) != [], seconds=90)
+        running.await_(lambda: ledger.report_days(NAME) != [])
         page = httpx2.get(f"{running.base}/{NAME}/{DAY}.md", trust_env=False).text
         ledger.close()
     assert re.search(r"覆盖 3/3 .* 补录 3", page)

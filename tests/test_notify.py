@@ -127,7 +127,7 @@ def test_a_limit_is_waited_out_by_due_time(daybook: Teller) -> None:
     one = daybook.finish(1)
     started = time.monotonic()
     assert daybook.tell() == []
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20  # it does not sleep for what Slack asked
     trouble = daybook.services.ledger.trouble(CHANNEL)
     assert trouble
     assert 35 < trouble.until - time.time() < 45

@@ -75,7 +75,7 @@ def test_200_commits_survive_the_kill_of_their_worker(tmp_path: Path) -> None:
         running.await_(lambda: 20 <= ledger.status([]).analysed < 190 or ledger.status([]).analysed == 200)
         before = ledger.status([]).analysed
         os.kill(running.supervisor.pids()["worker"], signal.SIGKILL)
-        running.await_(lambda: ledger.status([]).analysed == 200, seconds=110)
+        running.await_(lambda: ledger.status([]).analysed == 200)
         records = ledger.records(NAME, START.astimezone(SHANGHAI).date())
         status = ledger.status(["fetch", "analyse", "suspect"])
         ledger.close()
@@ -96,5 +96,5 @@ def test_a_flushed_queue_loses_nothing(tmp_path: Path) -> None:
         ledger.close()
     with daybook(tmp_path) as running:  # now with workers, on the same Redis files
         ledger = Ledger(running.redis.url, SHANGHAI)
-        running.await_(lambda: ledger.status([]).analysed == 40, seconds=100)
+        running.await_(lambda: ledger.status([]).analysed == 40)
         ledger.close()

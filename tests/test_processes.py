@@ -17,7 +17,7 @@ import pytest
 from cli.supervisor import PROCESSES
 from cli.up import await_ready
 from core.redis_server import answers, free_port, read_address
-from tests.running import PLAIN, SECRET
+from tests.running import PATIENCE_SECONDS, PLAIN, SECRET
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -25,7 +25,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "cli.main", *arguments], cwd=folder, env=PLAIN | environment,
-                          capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=180, check=False)  # fmt: skip
 
 
 def test_up_runs_what_the_procfile_names() -> None:
@@ -40,7 +40,7 @@ def test_up_starts_everything_with_its_own_redis_and_stops_it_all(tmp_path: Path
     environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET}
     up = subprocess.Popen([sys.executable, "-m", "cli.main", "up", "--port", str(port)], cwd=tmp_path, env=environment,
                           stdout=subprocess.PIPE, text=True)  # fmt: skip
-    assert await_ready(f"http://127.0.0.1:{port}", 30)
+    assert await_ready(f"http://127.0.0.1:{port}", PATIENCE_SECONDS)
     url = read_address(tmp_path / ".daybook")
     assert url
     assert answers(url)
@@ -50,7 +50,7 @@ def test_up_starts_everything_with_its_own_redis_and_stops_it_all(tmp_path: Path
     children = psutil.Process(up.pid).children(recursive=True)
     assert len(children) >= len(PROCESSES) + 1
     up.send_signal(end)
-    output, _ = up.communicate(timeout=30)
+    output, _ = up.communicate(timeout=90)
     assert up.returncode == 0
     assert "ready: pages at http://127.0.0.1" in output
     assert output.splitlines()[-1] == "daybook stopped"
@@ -66,11 +66,11 @@ def test_when_up_is_killed_nothing_stays_behind(tmp_path: Path) -> None:
     environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET}
     up = subprocess.Popen([sys.executable, "-m", "cli.main", "up", "--port", str(port)], cwd=tmp_path, env=environment,
                           stdout=subprocess.DEVNULL)  # fmt: skip
-    assert await_ready(f"http://127.0.0.1:{port}", 30)
+    assert await_ready(f"http://127.0.0.1:{port}", PATIENCE_SECONDS)
     children = psutil.Process(up.pid).children(recursive=True)
     os.kill(up.pid, signal.SIGKILL)
     up.wait()
-    gone, alive = psutil.wait_procs(children, timeout=20)
+    gone, alive = psutil.wait_procs(children, timeout=90)
     assert alive == []
     assert len(gone) >= len(PROCESSES) + 1
 
@@ -81,12 +81,12 @@ def test_when_a_web_process_is_killed_its_port_is_free_again(redis_url: str, tmp
     environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET, "REDIS_URL": redis_url}
     web = subprocess.Popen([sys.executable, "-m", "cli.main", "web", "--port", str(port)], cwd=tmp_path,
                            env=environment)  # fmt: skip
-    assert await_ready(base, 30)
+    assert await_ready(base, PATIENCE_SECONDS)
     children = psutil.Process(web.pid).children(recursive=True)
     assert children
     web.kill()
     web.wait()
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=90)[1] == []
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"{base}/healthz", trust_env=False)
 
@@ -99,13 +99,13 @@ def test_up_starts_again_what_dies(tmp_path: Path) -> None:
                           stdout=subprocess.DEVNULL)  # fmt: skip
     base = f"http://127.0.0.1:{port}"
     try:
-        assert await_ready(base, 30)
+        assert await_ready(base, PATIENCE_SECONDS)
         redis = next(child for child in psutil.Process(up.pid).children() if "redis" in child.name())
         web = next(child for child in psutil.Process(up.pid).children() if "web" in child.cmdline())
         redis.kill()
         web.kill()
         time.sleep(0.5)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and not await_ready(base, 1):
             time.sleep(0.1)
         assert httpx2.get(f"{base}/readyz", trust_env=False).json() == {"ready": True, "redis": "ok"}

@@ -233,7 +233,7 @@ def test_a_rate_is_kept(hook: Endpoint, clone: Clone) -> None:
         clone.commit(f"{number}", {"a": f"{number}"})
     before = time.monotonic()
     assert len(list(replay(clone.path, hook.url, SECRET, rate=20))) == 4
-    assert 0.14 <= time.monotonic() - before < 1
+    assert time.monotonic() - before >= 0.14
 
 
 def test_a_day_is_one_of_the_reports_time_zone(clone: Clone) -> None:

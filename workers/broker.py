@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import redis
 import structlog
 from celery.app import amqp
 from kombu import Connection as KombuConnection
-from kombu.transport.redis import Channel as RedisChannel
-from kombu.transport.redis import Transport as RedisTransport
+from kombu.transport import redis as transport
+from kombu.transport.virtual.base import QoS as VirtualQoS
 
 log = structlog.get_logger()
 
@@ -16,8 +17,26 @@ log = structlog.get_logger()
 _INTERVALS = {"interval_start": 0.2, "interval_step": 0.4, "interval_max": 1.0}
 
 
-class Channel(RedisChannel):
+class QoS(transport.QoS):
+    """Counts a message as done also when Redis was away as it was acknowledged.
+
+    By itself it would take a place of the prefetch limit for ever. With all places taken nothing is read any more, so
+    that the loss of the connection goes unnoticed too, and the worker idles until it is restarted.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message; its place is free whatever Redis says."""
+        try:
+            super().ack(delivery_tag)
+        except redis.RedisError:
+            VirtualQoS.ack(self, delivery_tag)
+            raise
+
+
+class Channel(transport.Channel):
     """Outlives a message that is none: by itself the worker would end, and each commit in its hands with it."""
+
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -27,7 +46,7 @@ class Channel(RedisChannel):
             return True
 
 
-class Transport(RedisTransport):
+class Transport(transport.Transport):
     """Redis with our channels."""
 
     Channel = Channel
@@ -44,7 +63,7 @@ class Connection(KombuConnection):
     def get_transport_cls(self) -> Any:
         """Ours in the place of kombu's for plain Redis."""
         chosen = super().get_transport_cls()
-        return Transport if chosen is RedisTransport else chosen
+        return Transport if chosen is transport.Transport else chosen
 
 
 class AMQP(amqp.AMQP):
