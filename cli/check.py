@@ -14,7 +14,9 @@ import redis
 from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import Ledger
+from core.log import SHORTEST_SECRET
 from core.models import Tier
+from core.redis_connections import NotWritable
 from core.redis_server import redis_url
 from workers.prices import price_of
 from workers.probes import Finding, clock_finding, probe_feishu, probe_github, probe_model, probe_slack
@@ -67,7 +69,8 @@ def tell(findings: Sequence[Finding], secrets: Sequence[str]) -> None:
     for found in findings:
         line = found.text + (f" → {found.remedy}" if found.remedy else "")
         for secret in sorted(secrets, key=len, reverse=True):
-            line = line.replace(secret, "***")
+            if len(secret) >= SHORTEST_SECRET:
+                line = line.replace(secret, "***")
         verdict = click.style(f"{found.verdict:<6}", fg=COLOURS[found.verdict])
         click.echo(f"{verdict}{found.subject:<11}{line}")
 
@@ -110,8 +113,8 @@ def _written(ledger: Ledger) -> str:
         return "" if ledger.write_and_read() else "what is written does not come back"
     except redis.OutOfMemoryError:
         return "it refuses writes: the memory is full"
-    except redis.ReadOnlyError:
-        return "it refuses writes: it is a replica"
+    except NotWritable:
+        return "it refuses writes: it is a replica, or has fewer replicas than its min-replicas-to-write"
     except redis.RedisError as error:
         return f"it refuses writes ({type(error).__name__})"
 
@@ -141,14 +144,16 @@ def _server(facts: ServerFacts, *, written: str) -> Iterator[Finding]:
 
 
 def _processes(meters: Meters) -> Iterator[Finding]:
+    alive = sorted(name for name, seconds in meters.alive.items() if seconds < GONE_SECONDS)
     remedy = "start `daybook up`, or the processes of the Procfile: beat and control together run the sweep"
     if meters.sweep_seconds is None:
         yield Finding("scheduler", "warn", "it never ran", remedy)
     elif meters.sweep_seconds > SWEEP_LATE_SECONDS:
         yield Finding("scheduler", "wrong", f"its last sweep was {meters.sweep_seconds:.0f} s ago", remedy)
     else:
-        yield Finding("scheduler", "ok", f"its last sweep was {meters.sweep_seconds:.0f} s ago")
-    alive = sorted(name for name, seconds in meters.alive.items() if seconds < GONE_SECONDS)
+        yield Finding(
+            "scheduler", "ok", f"its last sweep was {meters.sweep_seconds:.0f} s ago{_led(meters.beat, alive)}"
+        )
     for kind in ("worker", "control"):
         some = [name for name in alive if name.startswith(f"{kind}@")]
         if some:
@@ -156,6 +161,11 @@ def _processes(meters: Meters) -> Iterator[Finding]:
         else:
             never = meters.sweep_seconds is None
             yield Finding(kind, "warn" if never else "wrong", "none is alive", f"start `daybook {kind}`")
+
+
+def _led(leader: str | None, alive: Sequence[str]) -> str:
+    idle = [name for name in alive if name.startswith("beat@") and name != leader]
+    return (f"; {leader} leads" if leader else "") + (f", {len(idle)} more stands by" if leader and idle else "")
 
 
 def check_budget(settings: Settings) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import warnings
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,9 +14,12 @@ from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import SUSPECT_PLACES, Ledger
 from core.log import configure_logging
+from core.redis_address import address_from_url
 from core.redis_server import answers, die_with_parent, read_address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from flask import Flask
 
     from core.settings import Settings
@@ -24,6 +28,31 @@ if TYPE_CHECKING:
 # is always free for the sweep.
 CONTROL_PROCESSES = SUSPECT_PLACES + 7
 WEB_THREADS = 16
+WORKER_QUEUES = ("fetch", "analyse")
+CONTROL_QUEUES = ("control", "suspect", "report", "upstream", "publish", "notify")
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def _queues(known: Sequence[str]) -> Callable[[_F], _F]:
+    """The option that leaves some queues to other hosts; its value is what Celery's own `--queues` takes."""
+    text = f"Only these, comma-separated: {', '.join(known)} (default: all)."
+    return click.option("--queues", default=",".join(known), callback=_some_of(known), help=text)
+
+
+def _some_of(known: Sequence[str]) -> Callable[[click.Context, click.Parameter, str], str]:
+    def chosen(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+        names = list(dict.fromkeys(name.strip() for name in value.split(",")))
+        if unknown := [name for name in names if name not in known]:
+            raise click.BadParameter(f"{unknown[0] or 'nothing'!r} is none of {', '.join(known)}")
+        return ",".join(names)
+
+    return chosen
+
+
+def _secrets(url: str) -> Sequence[str]:
+    """What no log may show of a url: the whole, and the passwords in it."""
+    return (url, *address_from_url(url).secrets)
 
 
 def _redis_url(settings: Settings) -> str:
@@ -87,28 +116,35 @@ def application() -> Flask:
 @click.option(
     "--concurrency", type=click.IntRange(1, 512), default=None, help="Threads (default: DAYBOOK_CONCURRENCY)."
 )
-def worker(concurrency: int | None) -> None:
+@_queues(WORKER_QUEUES)
+def worker(concurrency: int | None, queues: str) -> None:
     """Run a worker: fetches and analyses commits in threads."""
     settings = load_settings()
-    _celery(settings, "worker", "threads", concurrency or settings.daybook_concurrency, "fetch,analyse")
+    _celery(settings, "worker", "threads", concurrency or settings.daybook_concurrency, queues)
 
 
 @click.command()
-def control() -> None:
+@_queues(CONTROL_QUEUES)
+def control(queues: str) -> None:
     """Run the control worker: sweep, suspects, reports, polls and notices, in child processes of their own."""
-    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, "control,suspect,report,upstream,publish,notify")
+    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, queues)
 
 
 @click.command()
 def beat() -> None:
-    """Run the scheduler; one in all."""
+    """Run the scheduler; of several one works, and the others take over when it is gone."""
     from workers.app import app, connect_broker
+    from workers.beat import Scheduler
+    from workers.leadership import Leadership
+    from workers.pulse import pulse
 
     settings = load_settings()
     url = _redis_url(settings)
-    configure_logging(settings, "beat", extra_secrets=[url])
+    configure_logging(settings, "beat", extra_secrets=_secrets(url))
     connect_broker(url)
-    app.Beat(quiet=True, loglevel="INFO", schedule="").run()
+    led: Any = partial(Scheduler, leadership=Leadership(Ledger(url, settings.zone), "beat"))
+    with pulse(Ledger(url, settings.zone), "beat"):
+        app.Beat(quiet=True, loglevel="INFO", schedule="", scheduler=led).run()
 
 
 def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: str) -> None:
@@ -120,7 +156,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     from workers.standstill import end_when_stuck
 
     url = _redis_url(settings)
-    configure_logging(settings, name, extra_secrets=[url])
+    configure_logging(settings, name, extra_secrets=_secrets(url))
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     use(connect(settings, url))

@@ -73,6 +73,7 @@ def document(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxSta
         "queues": dict(now.queues),
         "stages": _stages(now),
         "sweep_seconds": None if now.sweep_seconds is None else round(now.sweep_seconds, 1),
+        "beat": now.beat,
         "processes": {name: round(seconds, 1) for name, seconds in now.alive.items()},
         "notices": _outboxes(outboxes),
         "reports": _reports(now),
@@ -163,6 +164,7 @@ def text(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxState] 
         lines.append("refused   " + ", ".join(f"{count} with {code}" for code, count in sorted(now.refused.items())))
     alive = [name for name, seconds in now.alive.items() if seconds < ALIVE_SECONDS]
     lines.append("processes " + (", ".join(sorted(alive)) or "none is running; start `daybook up`"))
+    lines.append("beat      " + (f"{now.beat} leads" if now.beat else "none leads"))
     lines.append("sweep     " + ("never ran" if now.sweep_seconds is None else f"{now.sweep_seconds:.0f} s ago"))
     return "\n".join(lines + [f"report    {name}: {day}" for name, day in _reports(now).items()])
 

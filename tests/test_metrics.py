@@ -75,7 +75,7 @@ def test_after_a_real_run_two_web_processes_tell_the_same_and_right_figures(tmp_
     assert time.time() - one["daybook_report_written_timestamp_seconds", NAME] < 60
     assert one["daybook_sweep_seconds",] < 30
     assert {key[1].partition("@")[0] for key in one if key[0] == "daybook_process_seen_seconds"} == {
-        "worker", "control",
+        "worker", "control", "beat",
     }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def test_for_a_person(ledger: Ledger) -> None:
         "analyse   0 there, none done, 0.00 s a run",
         "refused   3 with 401, 1 with 415",
         "processes worker@host/1",
+        "beat      none leads",
         "sweep     never ran",
     ]
 

@@ -30,7 +30,13 @@ def create_app(settings: Settings, redis_url: str) -> Flask:
         )
     app = Flask("daybook", static_folder=None)
     patience = settings.daybook_lease_seconds
-    ledger = Ledger(redis_url, settings.zone, timeout=REDIS_SECONDS, patience_seconds=patience)
+    ledger = Ledger(
+        redis_url,
+        settings.zone,
+        timeout=REDIS_SECONDS,
+        patience_seconds=patience,
+        min_replicas=settings.redis_min_replicas,
+    )
     refusals, throttle = Refusals(ledger), Throttle()
     app.register_blueprint(create_webhook(ledger, settings, refusals))
     app.register_blueprint(create_health(ledger))

@@ -282,6 +282,12 @@ def _processes(meters: Meters) -> Iterator[Metric]:
     for name, seconds in sorted(meters.alive.items()):
         seen.add_metric([name], seconds)
     yield seen
+    leads = GaugeMetricFamily(
+        "daybook_beat_leads", "1 for the beat that leads; none while none does.", labels=["process"]
+    )
+    if meters.beat:
+        leads.add_metric([meters.beat], 1)
+    yield leads
     if meters.sweep_seconds is not None:
         yield GaugeMetricFamily(
             "daybook_sweep_seconds", "Seconds since the last sweep; it runs every 2 s while beat and control live.",

@@ -10,6 +10,7 @@ from uuid import uuid4
 from celery import Celery
 from kombu import Connection
 
+from core.redis_address import address_from_url
 from workers import celeryconfig
 
 if TYPE_CHECKING:
@@ -22,8 +23,13 @@ _ARGUMENT, _TASK_ID = "@argument@", "@task-id@"
 
 
 def connect_broker(url: str) -> None:
-    """Tell Celery where Redis is; nothing is read from the environment at import."""
-    app.conf.update(broker_url=url)
+    """Tell Celery where Redis is; nothing is read from the environment at import.
+
+    Celery's own url, which it may log, has no password; our channels connect by the address.
+    """
+    address = address_from_url(url)
+    options = celeryconfig.broker_transport_options | {"address": address}
+    app.conf.update(broker_url=address.broker_url, broker_transport_options=options)
 
 
 def message(task: str, commit_id: str) -> bytes:

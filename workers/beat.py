@@ -1,18 +1,41 @@
-"""The scheduler of beat: fixed intervals, kept in memory, and never more than a few messages ahead of the workers."""
+"""The scheduler of beat: fixed intervals in memory, sent by the beat that leads, never far ahead of the workers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery.beat import ScheduleEntry
 from celery.beat import Scheduler as CeleryScheduler
 from kombu.exceptions import OperationalError
 
+from workers.leadership import LOOK_SECONDS
+
+if TYPE_CHECKING:
+    from workers.leadership import Leadership
+
 MOST_WAITING = 20
 
 
 class Scheduler(CeleryScheduler):
-    """Skips a turn while the queue is full: with no worker for weeks, messages would fill Redis's memory."""
+    """Sends while its process leads, and skips a turn while the queue is full.
+
+    With no worker for weeks, messages would fill Redis's memory.
+    """
+
+    def __init__(self, *arguments: Any, leadership: Leadership, **options: Any) -> None:
+        self._leadership = leadership
+        super().__init__(*arguments, **options)
+
+    def tick(self, *arguments: Any, **options: Any) -> float:
+        """Send one message that is due; seconds until the next call. The lead is proven before each."""
+        if not self._leadership.is_ours():
+            return LOOK_SECONDS
+        return min(super().tick(*arguments, **options), LOOK_SECONDS)
+
+    def close(self) -> None:
+        """Let another beat lead."""
+        self._leadership.resign()
+        super().close()
 
     def apply_async(
         self,

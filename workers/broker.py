@@ -1,8 +1,8 @@
-"""How Celery's processes talk to Redis: they look every second whether it is back, and throw garbage away."""
+"""How Celery's processes talk to Redis: as the ledger does; they look every second whether it is back."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import redis
 import structlog
@@ -11,8 +11,16 @@ from kombu import Connection as KombuConnection
 from kombu.transport import redis as transport
 from kombu.transport.virtual.base import QoS as VirtualQoS
 
+if TYPE_CHECKING:
+    from core.redis_address import RedisAddress
+
 log = structlog.get_logger()
 
+# Of what kombu would connect with; the rest is the address's.
+_KOMBUS_OPTIONS = (
+    "connection_class", "socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options",
+    "health_check_interval", "max_connections",
+)  # fmt: skip
 # kombu's own waits grow to 30 s, so that work would rest that long after Redis is back.
 _INTERVALS = {"interval_start": 0.2, "interval_step": 0.4, "interval_max": 1.0}
 
@@ -34,7 +42,23 @@ class QoS(transport.QoS):
 
 
 class Channel(transport.Channel):
-    """Outlives a message that is none: by itself the worker would end, and each commit in its hands with it."""
+    """Connects by the address of our own url, by Sentinel too, and notices what the ledger's connections notice.
+
+    It outlives a message that is none: by itself the worker would end, and each commit in its hands with it.
+    """
+
+    from_transport_options = (*transport.Channel.from_transport_options, "address")
+    address: RedisAddress  # one of the transport's options, see `connect_broker`
+
+    @property
+    def connection_class(self) -> Any:  # type: ignore[override] # kombu only reads it
+        """What kombu derives its connections from."""
+        return self.address.connection_class
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's signature
+        theirs = self._connparams(asynchronous=asynchronous)  # type: ignore[attr-defined] # kombu's stub leaves it out
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=self.address.db)
+        return self.address.pool(**{name: theirs[name] for name in _KOMBUS_OPTIONS if name in theirs})
 
     QoS = QoS
 

@@ -33,6 +33,7 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     reports:REPOSITORY   zset    DAY → its ordinal                          for ever
     stamps:REPOSITORY    hash    DAY → "UNIX-TIME DIGEST" of its report     for ever
     lock:NAME            string  a lock's token                             seconds
+    lead:NAME            string  the process that leads, and its token      seconds, unless renewed
     count:DAY            hash    counters of a report day                   400 days
     totals               hash    counters since the beginning               for ever
     meters               hash    "STAGE OUTCOME", "STAGE le BUCKET", "STAGE seconds", "STAGE crashed",
@@ -76,6 +77,7 @@ from core.ledger.corrections import CorrectionLedger
 from core.ledger.days import DayLedger, Stamp
 from core.ledger.failed import FailedLedger
 from core.ledger.highlights import HighlightLedger
+from core.ledger.leading import LeadLedger
 from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
 from core.ledger.money import FULL_DEPTH_SHARE, MoneyLedger, Spending
 from core.ledger.notices import Filing, Intent, News, NoticeLedger, OutboxState, Told, Trouble, Waiting
@@ -113,6 +115,7 @@ class Ledger(
     BatchLedger,
     FailedLedger,
     HighlightLedger,
+    LeadLedger,
     ServerLedger,
     UpstreamLedger,
     PublishLedger,

@@ -8,10 +8,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from core.models import CommitRecord, Correction
+from core.redis_address import address_from_url
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -19,11 +18,16 @@ if TYPE_CHECKING:
 P = "daybook:"
 LEASE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0  # how long a message may be missing before its commit is queued again
+CONFIRMED_SHARE = 0.7  # of a command's time that replicas have for confirming a write
 SCRIPTS = (
     "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
     "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer", "expire",
-    "notify_file", "notify_intend", "notify_settle",
+    "notify_file", "notify_intend", "notify_settle", "lead",
 )  # fmt: skip
+
+
+class Unconfirmed(redis.TimeoutError):
+    """A write stands in Redis, and too few of its replicas have said in time that they have it too."""
 
 
 class Connection:
@@ -37,18 +41,15 @@ class Connection:
         timeout: float = 10.0,
         lease_seconds: float = LEASE_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
+        min_replicas: int = 0,
     ) -> None:
         self.zone = zone
         self.lease_seconds = lease_seconds
         self.patience_seconds = patience_seconds
+        self.min_replicas = min_replicas
+        self._confirm_ms = int(timeout * CONFIRMED_SHARE * 1000)
         # Any: redis-py types each answer as the union of what every option could make of it.
-        self.redis: Any = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=1024,
-        )
+        self.redis: Any = address_from_url(url).client(timeout)
         prelude = files("core.ledger").joinpath("lua/prelude.lua").read_text("utf-8")
         self._scripts = {
             name: self.redis.register_script(
@@ -59,6 +60,33 @@ class Connection:
 
     def _run(self, name: str, *arguments: bytes | str | float) -> Any:
         return self._scripts[name](args=arguments)
+
+    def _run_confirmed(self, name: str, *arguments: bytes | str | float) -> Any:
+        """Run a script and let `min_replicas` replicas confirm what it wrote, in the same round trip.
+
+        Raises Unconfirmed when they do not; the write stands, and running the script again must do no harm.
+        """
+        if not self.min_replicas:
+            return self._run(name, *arguments)
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.evalsha(self._scripts[name].sha, 0, *arguments)
+            pipe.execute_command(
+                "WAIT", self.min_replicas, self._confirm_ms
+            )  # by the same connection: it counts its own
+            answer, confirmed = pipe.execute(raise_on_error=False)
+        if isinstance(answer, redis.exceptions.NoScriptError):
+            self.redis.script_load(self._scripts[name].script)
+            return self._run_confirmed(name, *arguments)
+        if isinstance(answer, Exception):
+            raise answer
+        self._refuse_too_few(confirmed)
+        return answer
+
+    def _refuse_too_few(self, confirmed: int | Exception) -> None:
+        if isinstance(confirmed, Exception):
+            raise confirmed
+        if confirmed < self.min_replicas:
+            raise Unconfirmed(f"{confirmed} of {self.min_replicas} replicas have confirmed the write")
 
     def day_of(self, moment: datetime) -> date:
         """The report day that a moment belongs to."""
@@ -81,8 +109,10 @@ class Connection:
         self.redis.close()
 
     def ping(self) -> None:
-        """Raise redis.RedisError when Redis does not answer."""
+        """Raise redis.RedisError when Redis does not answer, or has too few replicas to confirm what is received."""
         self.redis.ping()
+        if self.min_replicas:
+            self._refuse_too_few(self.redis.execute_command("WAIT", self.min_replicas, 1))
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -51,7 +51,8 @@ class LastReport:
 class Meters:
     """What `/metrics`, `daybook status` and the alerts are made from, at one moment; ages in seconds.
 
-    `alive` is each process's age of its last sign of life, `sweep_seconds` that of the last sweep, None before one.
+    `alive` is each process's age of its last sign of life, `sweep_seconds` that of the last sweep, None before one;
+    `beat` the one of them that leads.
     Of those `waiting`, `batch_unsent` are left to a batch that is to be sent, `batch_sent` to one that is under way.
     `reserved_usd` is set aside for calls under way, `degraded` counts analyses that the budget made shallower.
     """
@@ -73,6 +74,7 @@ class Meters:
     reports: Mapping[str, LastReport]
     alive: Mapping[str, float]
     sweep_seconds: float | None
+    beat: str | None
     memory_used: int
     memory_limit: int
     spent_today: Spending
@@ -119,7 +121,7 @@ class MeterLedger(Connection):
     def meters(self, queues: Sequence[str] = ()) -> Meters:
         """Every figure, in one round trip."""
         row = self._run("meters", self._today(), len(queues), *queues, *Stage)
-        at, totals, today, meters, lengths, counts, stages, hour, reports, alive, swept, memory, money = row
+        at, totals, today, meters, lengths, counts, stages, hour, reports, alive, swept, memory, money, beat = row
         counted = _numbers(meters)
         waiting, failed, suspects, oldest, unsent, sent = counts
         return Meters(
@@ -140,6 +142,7 @@ class MeterLedger(Connection):
             reports={name.decode(): _last_report(day, written) for name, day, written in sorted(reports)},
             alive={name: max(0.0, float(at) - seen) for name, seen in _numbers(alive).items()},
             sweep_seconds=max(0.0, float(at) - float(swept)) if swept else None,
+            beat=beat.decode().partition(" ")[0] or None,
             memory_used=int(memory[0]),
             memory_limit=int(memory[1]),
             spent_today=spending(_numbers(money[0])),

@@ -63,7 +63,10 @@ class WorkLedger(Connection):
     """What is to be done with each commit, and who does it."""
 
     def receive(self, push: Push, messages: Sequence[bytes], queue: str = Stage.FETCH) -> tuple[int, int]:
-        """Record a push and queue what is new with `messages`, one per commit; returns (queued, known)."""
+        """Record a push and queue what is new with `messages`, one per commit; returns (queued, known).
+
+        Raises Unconfirmed when replicas must confirm it and do not in time.
+        """
         commits: list[bytes | str | float] = []
         for commit, message in zip(push.commits, messages, strict=True):
             order = commit.landed_at.timestamp() + min(commit.position, 4095) / 4096
@@ -71,8 +74,10 @@ class WorkLedger(Connection):
         at = push.pushed_at.timestamp()
         told = push.model_dump_json(exclude={"commits", "repository"}) if push.delivery else ""
         head = json.dumps({"sha": push.after, "pushed_at": at})
-        queued, known = self._run("receive", push.repository, at, told, push.branch, head, self._today(), queue,
-                                  self.patience_seconds, len(push.commits), *commits)  # fmt: skip
+        queued, known = self._run_confirmed(
+            "receive", push.repository, at, told, push.branch, head, self._today(), queue,
+            self.patience_seconds, len(push.commits), *commits,
+        )  # fmt: skip
         return int(queued), int(known)
 
     def claim(self, commit_id: str, stage: Stage) -> Claim | None:

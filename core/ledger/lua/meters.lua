@@ -4,7 +4,7 @@
 --          {waiting, failed, suspects, oldest's age, waiting for a batch to be sent, for a sent one's answer},
 --          per stage {waiting, oldest's age}, {analysed, failed} within the hour, per repository {name, day, written},
 --          alive, when the sweep last ran, {memory used, memory limit}, {spent today, spent in all, dollars set aside,
---          calibration}}.
+--          calibration}, who leads as beat}.
 local LOOKED_AT = 1000 -- the oldest open commits, among which each stage's oldest is sought
 local SLOT_SECONDS = 300 -- of `ended:`
 
@@ -75,4 +75,5 @@ return {
   {memory:match('used_memory:(%d+)') or '0', memory:match('maxmemory:(%d+)') or '0'},
   {redis.call('HGETALL', P .. 'spent:' .. ARGV[1]), redis.call('HGETALL', P .. 'spent'), tostring(reserved),
    redis.call('HGETALL', P .. 'calibration')},
+  redis.call('GET', P .. 'lead:beat') or '',
 }
