@@ -100,7 +100,7 @@ class RedisAddress:
 
     def client(self, timeout: float) -> redis.Redis:
         """A client that gives up connecting, and each command, after `timeout` seconds, without trying again."""
-        return redis.Redis(connection_pool=self.pool(socket_timeout=timeout, socket_connect_timeout=timeout))
+        return redis.Redis.from_pool(self.pool(socket_timeout=timeout, socket_connect_timeout=timeout))
 
     def _credentials(self) -> dict[str, Any]:
         return {"username": self.username, "password": self.password} if self.password is not None else {}
