@@ -13,6 +13,7 @@ Reserved characters in names and passwords are percent-encoded.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ _TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "ssl_cert
 _SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 _PORTS = {"redis": 6379, "rediss": 6379, "unix": 0, "redis+sentinel": 26379, "rediss+sentinel": 26379}
 MOST = 1024  # connections of a pool
+# A host that vanished answers nothing, not even that it is gone: its kernel's silence is noticed after 5 s, whether we
+# wait for an answer or for our words to arrive. A Redis that is merely busy or frozen is not taken for one.
+_KEEPALIVE = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3, socket.TCP_USER_TIMEOUT: 5000
+    },
+}  # fmt: skip
 _LONGEST_SENTINEL_SECONDS = 1.0
 
 
@@ -86,8 +95,8 @@ class RedisAddress:
         chosen = connection_class or self.connection_class
         named = self._credentials() | {"db": self.db, "retry": Retry(NoBackoff(), 0), "max_connections": MOST} | options
         if self.path:
-            own = {name: value for name, value in named.items() if not name.startswith("socket_keepalive")}
-            return redis.ConnectionPool(connection_class=chosen, path=self.path, **own)
+            return redis.ConnectionPool(connection_class=chosen, path=self.path, **named)
+        named |= _KEEPALIVE
         if not self.service:
             host, port = self.hosts[0]
             return redis.ConnectionPool(connection_class=chosen, host=host, port=port, **named | dict(self.tls))

