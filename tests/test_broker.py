@@ -10,8 +10,7 @@ import redis
 
 from core.ledger import Stage
 from core.redis_server import RedisServer
-from workers.app import message
-from workers.broker import Connection
+from workers.app import app, connect_broker, message
 
 COMMITS = [f"octocat/hello-world@{digit * 40}" for digit in "ab"]
 
@@ -22,7 +21,8 @@ def test_a_message_that_redis_could_not_be_told_of_takes_no_place_for_ever(tmp_p
     url = server.start()
     with redis.Redis.from_url(url) as client:
         client.lpush(Stage.FETCH, *(message(Stage.FETCH, commit_id) for commit_id in COMMITS))
-    with Connection(url) as connection:
+    connect_broker(url)
+    with app.connection_for_read() as connection:
         channel: Any = connection.channel()
         channel.basic_qos(0, len(COMMITS), False)
         taken = [channel.basic_get(Stage.FETCH, no_ack=False) for _ in COMMITS]
