@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 
 import click
-import structlog
 
 from core.errors import DaybookError
 
@@ -46,6 +44,7 @@ class LazyGroup(click.Group):
         """Import the command's module."""
         if cmd_name not in COMMANDS:
             return None
+        importlib.import_module("core.log").only_errors()
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -65,8 +64,6 @@ def daybook(*, debug: bool) -> None:
 
 def main() -> None:
     """Entry point of the `daybook` script."""
-    # A command says its own; events are for the processes, which set their log up themselves.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     debug = "--debug" in sys.argv
     try:
         code = daybook([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)

