@@ -15,7 +15,8 @@ from report.json import report_from_json
 from tests.gitclone import Clone
 from tests.pushes import LANDED, REPOSITORY, push, sha
 from workers.app import message
-from workers.days import ask_sources, assembled, close_due_days, closes_at, due_days
+from workers.closing import closes_at
+from workers.days import ask_sources, assembled, close_due_days, due_days
 from workers.facts import facts_from
 from workers.rules import load_rules
 from workers.services import Services, connect

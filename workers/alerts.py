@@ -17,7 +17,7 @@ import structlog
 
 from core.errors import Permanent, Transient
 from core.ledger import AlertState, Target
-from workers.days import closes_at, grace
+from workers.closing import closes_at, grace
 from workers.publish import targets
 
 if TYPE_CHECKING:

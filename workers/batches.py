@@ -22,7 +22,7 @@ from core.errors import Permanent, Transient
 from core.ledger import Claim, GivenBack, OpenBatch, Standing
 from core.models import Analysis, Commit, CommitRecord
 from workers.budget import Purse
-from workers.days import closes_at, grace
+from workers.closing import closes_at, grace
 from workers.orders import Order, depth_of, order_of
 from workers.pauses import admitted
 from workers.prices import price_of

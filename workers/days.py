@@ -17,6 +17,7 @@ from report.files import write_report
 from report.json import count_from_json, report_from_json, report_json
 from report.labels import labels
 from report.trend import DayCount, first_day
+from workers.closing import closes_at, grace
 from workers.follow import found_by, has_source
 from workers.highlights import kept_highlights, renew_highlights
 from workers.notify import digest_soon
@@ -209,17 +210,6 @@ def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
             if ready or now >= closes_at(services, day) + grace(services):
                 yield repository, day
             day += timedelta(days=1)
-
-
-def closes_at(services: Services, day: date) -> datetime:
-    """When a day's report is due: REPORT_TIME on the following day, in the report's time zone."""
-    _, end = day_bounds(day, services.settings.zone)
-    return datetime.combine(end.date(), services.settings.report_time, tzinfo=services.settings.zone)
-
-
-def grace(services: Services) -> timedelta:
-    """How long a report waits for commits that are not analysed yet."""
-    return timedelta(minutes=services.settings.report_grace_minutes)
 
 
 def _complete(services: Services, repository: str, day: date) -> bool:

@@ -29,8 +29,10 @@ from urllib3 import Retry
 from core.errors import Permanent, Transient
 from core.models import Diff, FileChange
 from core.settings import Settings
+from workers import urllib3_deadlines  # noqa: F401 - PyGithub makes its connections by urllib3
 from workers.deadlines import within
 from workers.patch import MAX_FILES
+from workers.upstream import NotThere
 
 # https://docs.github.com/en/rest/about-the-rest-api/api-versions
 API_VERSION: Final = "2022-11-28"
@@ -58,10 +60,6 @@ _RETRY: Final = Retry(
 )
 # What was written although its answer was lost must not be written once more: only the caller can look whether it was.
 _RETRY_READS: Final = _RETRY.new(allowed_methods=("GET",))
-
-
-class NotThere(Permanent):
-    """GitHub does not know the commit; right after a push its servers may not all know it yet."""
 
 
 @dataclass(frozen=True, slots=True)

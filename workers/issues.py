@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import github
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.errors import Permanent, Transient
-from workers.github import GitHub
+
+if TYPE_CHECKING:
+    from workers.github import GitHub
 
 MOST_PAGES: Final = 20
 _PAGE: Final = "per_page=100"
@@ -53,8 +54,10 @@ def refused(repository: str, what: str) -> Iterator[None]:
     try:
         yield
     except Permanent as error:
+        from github import GithubException  # it was loaded by whoever raised
+
         cause = error.__cause__
-        status = cause.status if isinstance(cause, github.GithubException) else 0
+        status = cause.status if isinstance(cause, GithubException) else 0
         if status not in _REMEDIES:
             raise
         remedy = _REMEDIES[status].format(what=what)

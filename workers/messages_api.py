@@ -21,7 +21,7 @@ from anthropic.types import MessageParam, OutputConfigParam, TextBlockParam
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import BaseModel, Field, NonNegativeInt, SecretStr, ValidationError
 
-from workers.deadlines import obey
+from workers.httpx2_deadlines import obey
 from workers.lifetimes import Lifetimes
 from workers.model_errors import AnalysisRefused, ModelUnavailable, TooLong
 from workers.orders import Effort

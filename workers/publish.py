@@ -26,7 +26,6 @@ from report.letter import letter
 from report.markdown import markdown
 from report.parts import issue_text
 from workers.deadlines import within
-from workers.github import GitHub
 from workers.issues import Issues
 from workers.mail import Mailer, message_from_letter
 from workers.pauses import Paused, admitted
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from report.addresses import Address
     from report.daily import DailyReport
     from report.stories import Relation
+    from workers.github import GitHub
     from workers.services import Services
 
 log = structlog.get_logger()
@@ -265,6 +265,8 @@ def _github(errand: Errand) -> Iterator[GitHub]:
 
 def publisher(settings: Settings) -> GitHub:
     """The client that writes: by PUBLISH_TOKEN, else as everything else asks GitHub."""
+    from workers.github import GitHub  # on first use: most processes publish nothing
+
     own = settings.publish_token
     return GitHub(
         token=own or settings.github_token,

@@ -10,12 +10,14 @@ import random
 import time
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from core.errors import Permanent, Transient
-from workers.github import GitHub
 from workers.issues import refused
+
+if TYPE_CHECKING:
+    from workers.github import GitHub
 
 TRIES: Final = 3  # others may commit at the same moment
 # The only form that tells the sha of files beyond 1 MB.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +14,6 @@ from core.settings import RepositorySettings
 from workers.app import connect_broker
 from workers.calibration import LedgerCalibration
 from workers.channels import Channels, channels_of
-from workers.github import GitHub
 from workers.gitrepo import GitRepository
 from workers.leases import Leases
 from workers.model_errors import AnalysisRefused, ModelUnavailable
@@ -24,20 +24,44 @@ from workers.rules import rules_for
 if TYPE_CHECKING:
     from core.settings import Settings
     from workers.analyst import Analyst
+    from workers.github import GitHub
 
 MODEL_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Services:
-    """One process's connections; each is made on first use, so that a forked child makes its own."""
+    """One process's connections; each is made on first use, so that a forked child makes its own.
+
+    The clients' code is loaded on first use too: a process that is idle, or needs one of them only, does without 18 MB
+    of PyGithub and 42 MB of the model's SDK. Threads that come first together may each make one; the last is kept.
+    """
 
     settings: Settings
     ledger: Ledger
     leases: Leases
-    github: GitHub
-    analyst: Analyst | None
     channels: Channels
+
+    @cached_property
+    def github(self) -> GitHub:
+        """GitHub's API with the credentials that are set."""
+        from workers.github import GitHub
+
+        return GitHub.from_settings(self.settings)
+
+    @cached_property
+    def analyst(self) -> Analyst | None:
+        """Who asks the model; None without a key."""
+        return _analyst(self.settings, self.ledger)
+
+    def load(self) -> None:
+        """Load at once what the settings speak of, for children to share instead of loading it each for themselves."""
+        from workers import rounds  # noqa: F401 - what the children are for
+
+        _ = self.analyst
+        if self.settings.github_token or self.settings.github_app_id:
+            _ = self.github
+        self.channels.for_alerts()
 
     def repository(self, name: str) -> RepositorySettings:
         """The settings of a repository, also of one that was followed once and is not any more."""
@@ -80,8 +104,6 @@ def connect(settings: Settings, redis_url: str) -> Services:
         settings=settings,
         ledger=ledger,
         leases=Leases(ledger),
-        github=GitHub.from_settings(settings),
-        analyst=_analyst(settings, ledger),
         channels=channels_of(settings),
     )
 
@@ -89,7 +111,7 @@ def connect(settings: Settings, redis_url: str) -> Services:
 def _analyst(settings: Settings, ledger: Ledger) -> Analyst | None:
     if settings.anthropic_api_key is None:
         return None
-    from workers.analyst import Analyst  # the SDK takes a second to load, which a process without a key saves
+    from workers.analyst import Analyst
 
     return Analyst(
         api_key=settings.anthropic_api_key,

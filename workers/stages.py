@@ -17,7 +17,6 @@ from workers import batches
 from workers.app import message
 from workers.budget import Purse, purse
 from workers.facts import facts_from
-from workers.github import NotThere
 from workers.judging import Case, Judged, by_rules, by_rules_alone
 from workers.orders import Order, order_of
 from workers.pauses import Paused
@@ -25,6 +24,7 @@ from workers.redact import redact_diff
 from workers.rulebook import rulebook_analysis
 from workers.rules import rules_for
 from workers.triage import triage
+from workers.upstream import NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,8 @@
 """The whole pipeline on one screen: fetch ▸ triage ▸ analyse ▸ notify, the sweep behind it, and the close of each day.
 
 A push is recorded by the webhook, which queues `fetch` for each new commit. Messages carry ids only; what is to be done
-stands in the ledger, so a task without work there does nothing, and work without a task is found by the sweep.
+stands in the ledger, so a task without work there does nothing, and work without a task is found by the sweep. The code
+of rounds is loaded by the first of them: a process that only fetches and analyses does without it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.ledger import SUSPECT_QUEUE, Stage
-from workers import alerts, batches, days, follow, retention
 from workers.app import app, messages, wake
 from workers.celeryconfig import (
     BATCH_LIMIT_SECONDS,
@@ -17,8 +17,6 @@ from workers.celeryconfig import (
     PUBLISH_LIMIT_SECONDS,
     SUSPECT_LIMIT_SECONDS,
 )
-from workers.notify import notify_due
-from workers.publish import publish_due
 from workers.services import current
 from workers.stages import analyse_commit, fetch_commit, give_up, poison_reason, run
 
@@ -53,7 +51,9 @@ def suspect(self: Task[[], None]) -> None:
 @app.task(name="daybook.notify", time_limit=NOTIFY_LIMIT_SECONDS)
 def notify() -> None:
     """Tell of finished commits, of what became of them and of each day, in the channels that the settings name."""
-    notify_due(current())
+    from workers import rounds
+
+    rounds.notify_due(current())
 
 
 @app.task(name="daybook.sweep")
@@ -70,40 +70,54 @@ def sweep() -> None:
 @app.task(name="daybook.close_days")
 def close_days() -> None:
     """Assemble the report of each day that is over, and again when a late commit is done. Next: `publish`."""
-    days.close_due_days(current())
+    from workers import rounds
+
+    rounds.close_due_days(current())
 
 
 @app.task(name="daybook.publish", time_limit=PUBLISH_LIMIT_SECONDS)
 def publish() -> None:
     """Bring the reports that were written to GitHub and into mails, where their repositories ask for it."""
-    publish_due(current())
+    from workers import rounds
+
+    rounds.publish_due(current())
 
 
 @app.task(name="daybook.poll")
 def poll() -> None:
     """Look for new commits where no webhook tells of them. Next: `fetch`."""
-    follow.poll_due(current())
+    from workers import rounds
+
+    rounds.poll_due(current())
 
 
 @app.task(name="daybook.reconcile")
 def reconcile() -> None:
     """Compare each followed repository with its source, hourly: what no push told of is queued. Next: `fetch`."""
-    follow.reconcile_due(current())
+    from workers import rounds
+
+    rounds.reconcile_due(current())
 
 
 @app.task(name="daybook.batch", time_limit=BATCH_LIMIT_SECONDS)
 def batch() -> None:
     """Send the commits that wait for a batch and fetch the answers of those sent before. Next: `analyse`."""
-    batches.work_on_batches(current())
+    from workers import rounds
+
+    rounds.work_on_batches(current())
 
 
 @app.task(name="daybook.watch")
 def watch() -> None:
     """Tell somebody what is wrong, once, and once more when it has cleared."""
-    alerts.watch(current())
+    from workers import rounds
+
+    rounds.watch(current())
 
 
 @app.task(name="daybook.expire")
 def expire() -> None:
     """Let go of the records of commits whose report was kept for long enough, once a day."""
-    retention.expire_due(current())
+    from workers import rounds
+
+    rounds.expire_due(current())

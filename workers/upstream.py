@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.errors import Permanent
 from workers.landings import Landing
+
+
+class NotThere(Permanent):
+    """GitHub does not know the commit; right after a push its servers may not all know it yet."""
 
 
 @dataclass(frozen=True, slots=True)
