@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import logging
 import os
 import socket
+import sys
+import threading
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,10 +29,12 @@ if TYPE_CHECKING:
 
     from core.settings import Settings
 
-# Each suspect's own, a report's, a publication's, a poll's, a reconciliation's, a batch's, the notices', and one that
-# is always free for the sweep.
-CONTROL_PROCESSES = SUSPECT_PLACES + 7
+# The most children: each suspect's own, a report's, a publication's, a poll's, a reconciliation's, a batch's, the
+# notices', and one that is always free for the sweep. Few are there at a time; see `workers.children`.
+MOST_CHILDREN = SUSPECT_PLACES + 7
 WEB_THREADS = 16
+_M_ARENA_MAX = -8  # mallopt(3)
+ARENAS = 2
 WORKER_QUEUES = ("fetch", "analyse")
 CONTROL_QUEUES = ("control", "suspect", "report", "upstream", "publish", "notify")
 
@@ -127,7 +134,7 @@ def worker(concurrency: int | None, queues: str) -> None:
 @_queues(CONTROL_QUEUES)
 def control(queues: str) -> None:
     """Run the control worker: sweep, suspects, reports, polls and notices, in child processes of their own."""
-    _celery(load_settings(), "control", "prefork", CONTROL_PROCESSES, queues)
+    _celery(load_settings(), "control", "prefork", MOST_CHILDREN, queues)
 
 
 @click.command()
@@ -142,6 +149,7 @@ def beat() -> None:
     url = _redis_url(settings)
     configure_logging(settings, "beat", extra_secrets=_secrets(url))
     connect_broker(url)
+    app.conf.update(include=())  # it sends names: the tasks' code is their workers'
     led: Any = partial(Scheduler, leadership=Leadership(Ledger(url, settings.zone), "beat"))
     with pulse(Ledger(url, settings.zone), "beat"):
         app.Beat(quiet=True, loglevel="INFO", schedule="", scheduler=led).run()
@@ -149,10 +157,13 @@ def beat() -> None:
 
 def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: str) -> None:
     from celery.exceptions import SecurityWarning
+    from celery.signals import worker_ready
+    from celery.utils.nodenames import host_format
 
     from workers.app import app
+    from workers.children import FREE
     from workers.pulse import pulse
-    from workers.services import connect, use
+    from workers.services import connect, current, use
     from workers.standstill import end_when_stuck
 
     url = _redis_url(settings)
@@ -160,11 +171,29 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     use(connect(settings, url))
-    with pulse(Ledger(url, settings.zone), name):
+    ready = threading.Event()
+    worker_ready.connect(lambda **_: ready.set(), weak=False)
+    _share_memory()
+    with pulse(Ledger(url, settings.zone), name, ready=ready):
         if pool == "threads":  # the children of prefork see to it themselves
             end_when_stuck(settings.daybook_lease_seconds)
-        app.worker_main([
-            "--quiet", "worker", "--pool", pool, "--concurrency", str(concurrency), "--queues", queues,
-            "--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat",
-            "--loglevel", "INFO",
-        ])  # fmt: skip
+        # Not by Celery's command line, which loads an interactive prompt.
+        worker = app.Worker(
+            pool_cls=pool, concurrency=concurrency, autoscale=(concurrency, FREE) if pool == "prefork" else None,
+            queues=queues, hostname=host_format(f"{name}@%h"), without_gossip=True, without_mingle=True,
+            without_heartbeat=True, loglevel=logging.INFO, quiet=True,
+        )  # fmt: skip
+        if pool == "prefork":
+            current().load()
+        gc.collect()
+        gc.freeze()  # a child that looks for garbage would write to, and so copy, every object of its parent
+        worker.start()
+    sys.exit(worker.exitcode)
+
+
+def _share_memory() -> None:
+    """Keep freed memory in two pools, not in eight for each core: a hundred threads would spread theirs thin."""
+    try:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
+    except AttributeError:
+        return  # another C library than glibc

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
-import httpx2
+import redis
 
 from cli.checked import load_settings
 from cli.processes import check_free
 from cli.supervisor import PROCESSES, Supervisor
 from core.errors import DaybookError
+from core.ledger import Ledger
 from core.redis_server import RedisServer, why_silent
-from webhook.app import create_app
+from webhook.signature import require_secret
 from workers.gitrepo import GitRepository
+from workers.pulse import process_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +38,7 @@ COLOURS = {
     "daybook": "white",
 }
 READY_SECONDS = 30.0
+WORKERS = ("worker", "control")
 
 
 @click.command()
@@ -57,7 +62,10 @@ def up(host: str | None, port: int | None) -> None:
     supervisor.start()
     try:
         base = f"http://{host or settings.daybook_host}:{port or settings.port}"
-        threading.Thread(target=_say_when_ready, args=(base, stopping), daemon=True).start()
+        url = settings.redis_url.get_secret_value() if settings.redis_url else supervisor.environment["REDIS_URL"]
+        ledger = Ledger(url, settings.zone)
+        told = (base, supervisor, ledger, stopping)
+        threading.Thread(target=_say_when_ready, args=told, daemon=True).start()
         supervisor.tend(stopping.is_set)
         tell("daybook", "stopping: running work is finished first; once more to stop at once (nothing is lost)")
     finally:
@@ -67,7 +75,7 @@ def up(host: str | None, port: int | None) -> None:
 
 def _check(settings: Settings, host: str, port: int) -> None:
     """Say what is wrong before anything starts, rather than in the restarts of a process."""
-    create_app(settings, "redis://127.0.0.1:1/0")
+    require_secret(settings)
     check_free(host, port)
     for table in settings.daybook_repositories:
         if table.source != "github":
@@ -92,9 +100,28 @@ def tell(name: str, line: str) -> None:
     click.echo(click.style(f"{name:<8}", fg=COLOURS.get(name)) + line)
 
 
-def _say_when_ready(base: str, stopping: threading.Event) -> None:
-    if await_ready(base, READY_SECONDS, stopping.is_set):
+def _say_when_ready(base: str, supervisor: Supervisor, ledger: Ledger, stopping: threading.Event) -> None:
+    """Say it when a push would be taken, worked on and told of; after a while, say who is missing."""
+    deadline = time.monotonic() + READY_SECONDS
+    late = False
+    while (missing := _missing(base, supervisor, ledger)) and not stopping.wait(0.05):
+        if time.monotonic() > deadline and not late:
+            late = True
+            tell("daybook", f"not ready after {READY_SECONDS:.0f} s: still waiting for {', '.join(missing)}")
+    if not missing:
         tell("daybook", f"ready: pages at {base}/, GitHub's webhook at {base}/webhooks/github")
+
+
+def _missing(base: str, supervisor: Supervisor, ledger: Ledger) -> list[str]:
+    """Which processes do not take work yet, the web server or those that tell the ledger that they live."""
+    if not _is_ready(base):
+        return ["web"]
+    try:
+        alive = ledger.meters().alive
+    except redis.RedisError:
+        return ["redis"]
+    pids = supervisor.pids()
+    return [name for name in WORKERS if process_name(name, pids.get(name, 0)) not in alive]
 
 
 def await_ready(base: str, seconds: float, give_up: Callable[[], bool] = lambda: False) -> bool:
@@ -108,7 +135,11 @@ def await_ready(base: str, seconds: float, give_up: Callable[[], bool] = lambda:
 
 
 def _is_ready(base: str) -> bool:
+    server = http.client.HTTPConnection(urlsplit(base).netloc, timeout=2)
     try:
-        return httpx2.get(f"{base}/readyz", timeout=2, trust_env=False).status_code == 200
-    except httpx2.HTTPError:
+        server.request("GET", "/readyz")
+        return server.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        server.close()

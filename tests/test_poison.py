@@ -14,6 +14,7 @@ import pytest
 from tests.reliability import NAME, configure, ended, kill, ledger_of, many_commits, results
 from tests.running import PLAIN, daybook
 from tests.test_pipeline import post
+from workers.children import FREE
 
 pytestmark = pytest.mark.slow
 
@@ -78,14 +79,14 @@ def test_the_control_worker_replaces_its_children_and_takes_them_along(tmp_path:
         def children() -> list[psutil.Process]:
             return psutil.Process(control).children()
 
-        running.await_(lambda: len(children()) == 6)
+        running.await_(lambda: len(children()) == FREE)
         before = {child.pid for child in children()}
         os.kill(min(before), signal.SIGKILL)
-        running.await_(lambda: len(children()) == 6 and {child.pid for child in children()} != before)
+        running.await_(lambda: len(children()) == FREE and {child.pid for child in children()} != before)
         family = children()
         kill(running, "control")
         gone, alive = psutil.wait_procs(family, timeout=60)
-        assert (len(gone), alive) == (6, [])
+        assert (len(gone), alive) == (FREE, [])
         post(running, clone)
         running.await_(lambda: ended(ledger, 3))
         assert ledger.records(NAME, results(ledger)[0].commit.landed_at.date())

@@ -14,6 +14,7 @@ from report.throttle import Throttle
 from webhook.github import create_webhook
 from webhook.health import create_health
 from webhook.metrics import Refusals, create_metrics
+from webhook.signature import require_secret
 
 REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answered within 2 s whatever Redis does
 
@@ -21,13 +22,9 @@ REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answer
 def create_app(settings: Settings, redis_url: str) -> Flask:
     """Build the web process's application; no I/O.
 
-    Raises DaybookError without a webhook secret: an open endpoint would let anyone fill the queue.
+    Raises DaybookError without a webhook secret.
     """
-    if not settings.github_webhook_secret:
-        raise DaybookError(
-            "GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`, put it into .env "
-            "and into the webhook's settings on GitHub"
-        )
+    require_secret(settings)
     app = Flask("daybook", static_folder=None)
     patience = settings.daybook_lease_seconds
     ledger = Ledger(

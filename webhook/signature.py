@@ -6,8 +6,21 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
+from core.errors import DaybookError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from core.settings import Settings
+
+
+def require_secret(settings: Settings) -> None:
+    """Raise DaybookError without a webhook secret: an open endpoint would let anyone fill the queue."""
+    if not settings.github_webhook_secret:
+        raise DaybookError(
+            "GITHUB_WEBHOOK_SECRET is not set; make one with `openssl rand -hex 32`, put it into .env "
+            "and into the webhook's settings on GitHub"
+        )
 
 
 def is_signed(body: bytes, signature: str | None, secrets: Sequence[bytes]) -> bool:

@@ -28,6 +28,7 @@ task_store_errors_even_if_ignored = False
 # Acknowledged before the work: what a dead worker held is found by its lease, in seconds instead of an hour.
 task_acks_late = False
 worker_lost_wait = 2.0  # seconds between a child's death and the proof of it
+worker_autoscaler = "workers.children:Children"  # of the control worker alone
 worker_proc_alive_timeout = 30.0  # a busy machine starts a child late; killing it for that helps nobody
 worker_prefetch_multiplier = 1
 task_create_missing_queues = True

@@ -17,18 +17,24 @@ log = structlog.get_logger()
 
 PULSE_SECONDS = 15.0
 JOIN_SECONDS = 5.0
+READY_STEP_SECONDS = 1.0
 GONE_SECONDS = 60.0  # a process that was silent for so long is dead, or cut off from Redis
 
 
 @contextmanager
-def pulse(ledger: Ledger, name: str, seconds: float = PULSE_SECONDS) -> Iterator[None]:
+def pulse(
+    ledger: Ledger, name: str, seconds: float = PULSE_SECONDS, ready: threading.Event | None = None
+) -> Iterator[None]:
     """Write signs of life under `name@host/pid` inside the block, from a thread of its own; its end takes the name off.
+
+    The first is written when the process is `ready`, if an event says so.
 
     The ledger must be this thread's own: children that the process forks must not find its connection in use.
     """
-    process = f"{name}@{socket.gethostname()}/{os.getpid()}"
+    process = process_name(name, os.getpid())
     stopping = threading.Event()
-    thread = threading.Thread(target=_beat, args=(ledger, process, seconds, stopping), name="pulse", daemon=True)
+    told = (ledger, process, seconds, stopping, ready)
+    thread = threading.Thread(target=_beat, args=told, name="pulse", daemon=True)
     thread.start()
     try:
         yield
@@ -39,7 +45,17 @@ def pulse(ledger: Ledger, name: str, seconds: float = PULSE_SECONDS) -> Iterator
             _sign_off(ledger, process)
 
 
-def _beat(ledger: Ledger, process: str, seconds: float, stopping: threading.Event) -> None:
+def process_name(name: str, pid: int) -> str:
+    """What a process of this machine is called among those alive."""
+    return f"{name}@{socket.gethostname()}/{pid}"
+
+
+def _beat(
+    ledger: Ledger, process: str, seconds: float, stopping: threading.Event, ready: threading.Event | None
+) -> None:
+    while ready and not ready.wait(READY_STEP_SECONDS):
+        if stopping.is_set():
+            return
     while True:
         try:
             ledger.pulse(process)
