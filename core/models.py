@@ -32,6 +32,16 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Kept(Frozen):
+    """A part of a commit's record. What a newer version wrote beside the fields known here is kept, unread.
+
+    So a record that an older worker rewrites, while both are at work, loses nothing. A newer version may add fields
+    that have a default; when it changes what may stand in a field, it raises RECORD_VERSION. See docs/upgrade.md.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
 class Tier(StrEnum):
     """Must someone who uses or builds on this repository notice or act?"""
 
@@ -72,7 +82,7 @@ class Found(StrEnum):
     BACKFILL = "backfill"
 
 
-class Commit(Frozen):
+class Commit(Kept):
     """A commit as the push that brought it told of it."""
 
     repository: RepositoryName
@@ -156,7 +166,7 @@ class FileRole(StrEnum):
     CONFIG = "config"
 
 
-class PublicChange(Frozen):
+class PublicChange(Kept):
     """One change of something that users of the repository can name.
 
     `before`/`after` hold the old and new name of a rename, the old and new default, or the two versions.
@@ -170,7 +180,7 @@ class PublicChange(Frozen):
     path: str
 
 
-class RevertOf(Frozen):
+class RevertOf(Kept):
     """What a commit says it reverts; whichever of the three the message gave."""
 
     sha: str | None = None
@@ -178,7 +188,7 @@ class RevertOf(Frozen):
     title: str | None = None
 
 
-class Facts(Frozen):
+class Facts(Kept):
     """What a diff and its message show without any judgement; see `workers/facts.py`."""
 
     files: int
@@ -207,14 +217,14 @@ class Facts(Frozen):
     coauthors: tuple[str, ...] = Field(default=(), description="names of the Co-authored-by trailers")
 
 
-class Reason(Frozen):
+class Reason(Kept):
     """Why a commit has its tier: a code that `report/labels.py` words in each language, and what it speaks of."""
 
     code: str
     subject: str = ""
 
 
-class Triage(Frozen):
+class Triage(Kept):
     """How much a commit matters, by the rules."""
 
     tier: Tier
@@ -223,14 +233,14 @@ class Triage(Frozen):
     reasons: tuple[Reason, ...]
 
 
-class Opinion(Frozen):
+class Opinion(Kept):
     """The model's own view of how much a commit matters, with its reason: a plain sentence in the report's language."""
 
     tier: Tier
     reason: str
 
 
-class Verdict(Frozen):
+class Verdict(Kept):
     """The tier that the rules and the model come to together, by `workers/policy.py`.
 
     `rule` is the clause that decided: `rules` (the model was not asked), `agreed`, `moved` (the model moved it by one
@@ -251,7 +261,7 @@ class Correction(Frozen):
     at: AwareDatetime
 
 
-class Insights(Frozen):
+class Insights(Kept):
     """The four dimensions of a high-tier analysis."""
 
     architecture: str
@@ -260,7 +270,7 @@ class Insights(Frozen):
     compatibility: str
 
 
-class Usage(Frozen):
+class Usage(Kept):
     """Tokens and dollars of the model calls behind one analysis."""
 
     input_tokens: int = 0
@@ -283,14 +293,14 @@ def added(*usages: Usage) -> Usage:
     )
 
 
-class Unseen(Frozen):
+class Unseen(Kept):
     """A part of the diff that was not shown to the model."""
 
     path: str
     lines: int
 
 
-class Analysis(Frozen):
+class Analysis(Kept):
     """What is written about a commit. Texts are plain, with `code` spans; every renderer escapes them.
 
     Which fields are filled depends on `depth`: low has `summary` alone, medium adds `scope` and `advice`,
@@ -319,7 +329,7 @@ class Analysis(Frozen):
     )
 
 
-class Failure(Frozen):
+class Failure(Kept):
     """Why a commit was given up on."""
 
     stage: str
@@ -331,13 +341,13 @@ class Failure(Frozen):
     )
 
 
-class CommitRecord(Frozen):
+class CommitRecord(Kept):
     """All that is known of one commit: what the ledger stores and the report reads.
 
     `analysis` is set when the work is over; with `failure` set too, it is composed from what facts there are.
     """
 
-    version: int = RECORD_VERSION
+    version: int = Field(default=1, description="the highest RECORD_VERSION that wrote it; set when it is stored")
     commit: Commit
     facts: Facts | None = None
     triage: Triage | None = None

@@ -76,7 +76,7 @@ def test_a_result_whose_answer_was_lost_is_written_again_without_being_counted_t
     assert today(ledger) == {(REPOSITORY, Tier.LOW): USAGE}
     stranger = Claim(record=claim.record, stage=claim.stage, token="another")
     assert not ledger.finish(stranger, paid(claim.record))
-    assert 0 < ledger.redis.ttl(f"daybook:finished:{ID}") <= 300
+    assert 0 < ledger.redis.ttl(f"daybook:finished:{ID}") <= 120
 
 
 def two_connections(upstream: tuple[str, int], listener: socket.socket) -> None:

@@ -2,8 +2,10 @@
 
 Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys is one Lua script of lua/):
 
-    record:ID            string  zlib JSON CommitRecord                     LEDGER_DAYS after its day was closed
-    diff:ID              string  zlib JSON Diff, secrets taken out          until analysed, at most 7 days
+    layout               string  the version of how the indices are laid out (layout.py)  for ever
+    record:ID            string  CommitRecord, deflated with a shared dictionary (packing.py)
+                                                                            LEDGER_DAYS after its day was closed
+    diff:ID              string  zlib JSON Diff, secrets taken out          until finished or read anew, at most 7 days
     work:ID              hash    stage, token, attempts, losses …           until finished
     due:STAGE            zset    ID → when the sweep must look at it        until finished
     open                 zset    ID → since when it is owed: received, or left to a batch until  until finished
@@ -13,11 +15,11 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     pause:SERVICE        hash    until, admitted, waiting, met              11 minutes after its end
     failed               zset    ID → when it was given up                  until retried or dropped
     landed:REPOSITORY    zset    sha → landing order (unix seconds)         as its records
-    shas:REPOSITORY      zset    sha, in order of the alphabet, to be found by its first digits  as its records
-    names:REPOSITORY     zset    "NAME:SECOND:SHA": what a finished commit is called and what it speaks of (its pull
-                                 request, title and series; see stories.py)  as its records
+    shas:REPOSITORY:XX   hash    rest of a sha that begins with XX → '', or its day's ordinal once its record has
+                                 expired                                    for ever; 50 bytes each
+    names:REPOSITORY:XXX  zset   digest, second, sha in raw bytes: what a finished commit is called and what it speaks
+                                 of (its pull request, title and series; see stories.py)  as its records
     untold               set     ID finished since other days' pages were told of it  until they are
-    past:REPOSITORY:XX   hash    rest of a sha that begins with XX → its day's ordinal: its record has expired  for ever
     pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000; LEDGER_DAYS, unless forced
     heads:REPOSITORY     hash    branch → JSON {sha, pushed_at}             for ever
     reconciled:REPOSITORY  hash  branch → sha up to which nothing is lacking  for ever
@@ -45,7 +47,7 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     reserved             zset    "DOLLARS HOLDER" → when it ends            15 minutes
     calibration          hash    "MODEL estimated", "MODEL actual" → tokens  for ever
     corrections:REPOSITORY  hash  sha → JSON Correction                     for ever
-    finished:ID          string  the token that finished it                 5 minutes
+    finished:ID          string  the token that finished it                 2 minutes
     parked               zset    ID → when it began to wait for a batch     until it is sent, or asked for by itself
     batches              zset    batch → when it was begun                  until it is over
     batch:BATCH          hash    begun, id (the API's), asked, dollars, cancelled  until it is over

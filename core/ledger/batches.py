@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.ledger.connection import Connection, P
-from core.ledger.work import Claim
+from core.ledger.work import Claim, diff_from
 from core.models import Diff
 
 ANSWER_SECONDS = 2 * 86400
@@ -114,8 +114,7 @@ class BatchLedger(Connection):
 
     def diff(self, commit_id: str) -> Diff | None:
         """A commit's diff while it is kept."""
-        found = self.redis.get(f"{P}diff:{commit_id}")
-        return Diff.model_validate_json(zlib.decompress(found)) if found else None
+        return diff_from(self.redis.get(f"{P}diff:{commit_id}"))
 
 
 def _open_batch(key: str, row: Mapping[bytes, bytes]) -> OpenBatch:

@@ -1,21 +1,21 @@
-"""The connection to Redis, the scripts it runs, and how a record is packed."""
+"""The connection to Redis, and the scripts it runs."""
 
 from __future__ import annotations
 
-import zlib
 from datetime import date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import redis
 
-from core.models import CommitRecord, Correction
+from core.ledger.layout import bring_up_to_date
+from core.ledger.places import PREFIX
 from core.redis_address import address_from_url
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-P = "daybook:"
+P = PREFIX
 LEASE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0  # how long a message may be missing before its commit is queued again
 CONFIRMED_SHARE = 0.7  # of a command's time that replicas have for confirming a write
@@ -48,6 +48,7 @@ class Connection:
         self.patience_seconds = patience_seconds
         self.min_replicas = min_replicas
         self._confirm_ms = int(timeout * CONFIRMED_SHARE * 1000)
+        self._up_to_date = False
         # Any: redis-py types each answer as the union of what every option could make of it.
         self.redis: Any = address_from_url(url).client(timeout)
         prelude = files("core.ledger").joinpath("lua/prelude.lua").read_text("utf-8")
@@ -59,7 +60,14 @@ class Connection:
         }
 
     def _run(self, name: str, *arguments: bytes | str | float) -> Any:
+        self.bring_up_to_date()
         return self._scripts[name](args=arguments)
+
+    def bring_up_to_date(self) -> None:
+        """Move what an older version stored to where this one looks for it; looked for once by each ledger."""
+        if not self._up_to_date:
+            bring_up_to_date(self.redis)
+            self._up_to_date = True
 
     def _run_confirmed(self, name: str, *arguments: bytes | str | float) -> Any:
         """Run a script and let `min_replicas` replicas confirm what it wrote, in the same round trip.
@@ -68,11 +76,10 @@ class Connection:
         """
         if not self.min_replicas:
             return self._run(name, *arguments)
+        self.bring_up_to_date()
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.evalsha(self._scripts[name].sha, 0, *arguments)
-            pipe.execute_command(
-                "WAIT", self.min_replicas, self._confirm_ms
-            )  # by the same connection: it counts its own
+            pipe.execute_command("WAIT", self.min_replicas, self._confirm_ms)  # counts this connection's own writes
             answer, confirmed = pipe.execute(raise_on_error=False)
         if isinstance(answer, redis.exceptions.NoScriptError):
             self.redis.script_load(self._scripts[name].script)
@@ -113,6 +120,7 @@ class Connection:
         self.redis.ping()
         if self.min_replicas:
             self._refuse_too_few(self.redis.execute_command("WAIT", self.min_replicas, 1))
+        self.bring_up_to_date()
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -120,19 +128,3 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     start = datetime(day.year, day.month, day.day, tzinfo=zone)
     following = date.fromordinal(day.toordinal() + 1)
     return start, datetime(following.year, following.month, following.day, tzinfo=zone)
-
-
-def packed(record: CommitRecord) -> bytes:
-    """A record as it is stored: compressed JSON without what has its default, nor the correction, kept by itself."""
-    return zlib.compress(record.model_dump_json(exclude_defaults=True, exclude={"correction"}).encode(), 6)
-
-
-def unpacked(stored: bytes, correction: bytes | None) -> CommitRecord:
-    """A stored record with its correction, if any.
-
-    Fields that a newer version wrote are passed over, so that versions can run side by side.
-    """
-    record = CommitRecord.model_validate_json(zlib.decompress(stored), extra="ignore")
-    if not correction:
-        return record
-    return record.model_copy(update={"correction": Correction.model_validate_json(correction)})

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from core.ledger.connection import Connection, P, day_bounds, unpacked
+from core.ledger.connection import Connection, P, day_bounds
+from core.ledger.packing import unpacked
 from core.models import CommitRecord
 
 
@@ -40,7 +41,8 @@ class DayLedger(Connection):
             pipe.mget([f"{P}record:{repository}@{sha}" for sha in shas])
             pipe.hmget(f"{P}corrections:{repository}", shas)
             stored, corrections = pipe.execute()
-        return [unpacked(item, said) for item, said in zip(stored, corrections, strict=True) if item]
+        rows = zip(shas, stored, corrections, strict=True)
+        return [unpacked(f"{repository}@{sha}", item, said) for sha, item, said in rows if item]
 
     def repositories(self) -> list[str]:
         """Every repository a push was ever received from, by name."""
@@ -61,7 +63,7 @@ class DayLedger(Connection):
             for repository, _, sha in (commit_id.rpartition("@") for commit_id in ids):
                 pipe.hget(f"{P}corrections:{repository}", sha)
             stored, *corrections = pipe.execute()
-        return [unpacked(item, said) for item, said in zip(stored, corrections, strict=True) if item]
+        return [unpacked(one, item, said) for one, item, said in zip(ids, stored, corrections, strict=True) if item]
 
     def save_report(self, repository: str, day: date, document: bytes) -> None:
         """Keep a day's report, as JSON bytes, for ever."""

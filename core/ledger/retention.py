@@ -32,7 +32,8 @@ class RetentionLedger(Connection):
         count = 0
         for start in range(0, len(records), AT_ONCE):
             some = records[start : start + AT_ONCE]
-            told = [text for record in some for text in (record.commit.sha, "\n".join(names(record)))]
+            entries = [(record.commit.sha, names(record)) for record in some]
+            told = [part for sha, named in entries for part in (sha, len(named) // 2, *named)]
             count += int(self._run("expire", repository, day.isoformat(), day.toordinal(), *told))
         return count
 

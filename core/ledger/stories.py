@@ -10,11 +10,13 @@ from core.errors import DaybookError
 from core.ledger.connection import P
 from core.ledger.days import DayLedger
 from core.ledger.past import PastLedger
+from core.ledger.places import place_of, sha_in
 from core.models import CommitRecord
 from core.references import references, series_key, title_key
 
 SHORTEST_PREFIX = 4  # git's own
 NAMED_DIGITS = 7  # of a sha in a message, at least
+_LAST = b"\xff" * 40  # after every member that begins alike
 AT_ONCE = 500  # commits in one round trip
 HOPS = 2  # a re-land names the revert, which names the original
 MOST_OF_ONE_NAME = 20
@@ -27,10 +29,10 @@ class AmbiguousSha(DaybookError):
 
 
 class StoryLedger(DayLedger, PastLedger):
-    """What commits are called and what they call others: `name:landed second:sha` in one sorted set a repository.
+    """What commits are called and what they call others, by which their kin is found (see places.py).
 
     Names are `p:12` (its pull request), `t:DIGEST` (its title), `n:DIGEST` (its series); in capitals what it speaks of:
-    `S:SHA` (7 digits or more), `P:12`, `T:DIGEST`.
+    `S:SHA` (7 digits), `P:12`, `T:DIGEST`. Digests can be alike by chance: whoever tells a story reads the messages.
     """
 
     def find_commit(self, repository: str, prefix: str) -> str | None:
@@ -41,12 +43,10 @@ class StoryLedger(DayLedger, PastLedger):
         prefix = prefix.lower()
         if len(prefix) < SHORTEST_PREFIX or not set(prefix) <= set("0123456789abcdef"):
             return None
-        key, ends = f"{P}shas:{repository}", (f"[{prefix}", f"({prefix}g")
-        past = self.past_with(repository, prefix)
-        found = [sha.decode() for sha in self.redis.zrangebylex(key, *ends, 0, MOST_TOLD)] + past
+        found = self.shas_with(repository, [prefix])[prefix]
         if len(found) > 1:
-            count, told = self.redis.zlexcount(key, *ends) + len(past), ", ".join(found[:MOST_TOLD])
-            raise AmbiguousSha(f"{prefix} begins {count} commits of {repository}: {told}")
+            told = ", ".join(found[:MOST_TOLD])
+            raise AmbiguousSha(f"{prefix} begins {len(found)} commits of {repository}: {told}")
         return found[0] if found else None
 
     def kin(self, repository: str, records: Sequence[CommitRecord]) -> list[CommitRecord]:
@@ -55,24 +55,32 @@ class StoryLedger(DayLedger, PastLedger):
         found: dict[str, CommitRecord] = {}
         fresh: Sequence[CommitRecord] = records
         for _ in range(HOPS):
-            shas = dict.fromkeys(sha for some in _chunks(fresh) for sha in self._named(repository, some))
-            wanted = [sha for sha in shas if sha not in given and sha not in found][: MOST_KIN - len(found)]
-            fresh = self._records(repository, wanted)
+            certain: dict[str, bool] = {}
+            for sha, sure in (pair for some in _chunks(fresh) for pair in self._named(repository, some)):
+                certain[sha] = certain.get(sha, False) or sure
+            wanted = [sha for sha in certain if sha not in given and sha not in found][: MOST_KIN - len(found)]
+            known = {record.commit.sha for record in fresh}
+            read = self._records(repository, wanted)
+            fresh = [record for record in read if certain[record.commit.sha] or _names_one(record, known)]
             found.update((record.commit.sha, record) for record in fresh)
         return sorted(found.values(), key=lambda record: (record.commit.landed_at, record.commit.position))
 
-    def _named(self, repository: str, records: Sequence[CommitRecord]) -> Iterator[str]:
-        """The shas of what these commits name, of what names them, and of what has a name in common with them."""
+    def _named(self, repository: str, records: Sequence[CommitRecord]) -> Iterator[tuple[str, bool]]:
+        """The shas of what these commits name, of what names them, and of what has a name in common with them.
+
+        Each with whether that is certain: of what names them by its sha, the first digits alone were compared.
+        """
+        named = self.shas_with(repository, (sha for record in records for sha in _shas_named(record)))
+        yield from ((sha, True) for found in named.values() for sha in found[:MOST_OF_ONE_NAME])
+        self.bring_up_to_date()
+        names = list(dict.fromkeys(name for record in records for name in _looked_up(record)))
         with self.redis.pipeline(transaction=False) as pipe:
-            for record in records:
-                for sha in _shas_named(record):
-                    pipe.zrangebylex(f"{P}shas:{repository}", f"[{sha}", f"({sha}g", 0, MOST_OF_ONE_NAME)
-                for name in _looked_up(record):
-                    pipe.zrevrangebylex(f"{P}names:{repository}", f"({name}~", f"[{name}", 0, MOST_OF_ONE_NAME)
+            for name in names:
+                key, start = place_of(repository, name)
+                pipe.zrevrangebylex(key, b"[" + start + _LAST, b"[" + start, 0, MOST_OF_ONE_NAME)
             answers = pipe.execute()
-        rows = (row.decode() for answer in answers for row in answer)
-        known = {record.commit.sha for record in records}
-        return (row.rpartition(":")[2] for row in rows if not row.startswith("S:") or _names_one(row, known))
+        for name, answer in zip(names, answers, strict=True):
+            yield from ((sha_in(member), name[0] != "S") for member in answer)
 
     def commits(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
         """The records of some commits, in that order, without those that are not there any more."""
@@ -95,21 +103,22 @@ class StoryLedger(DayLedger, PastLedger):
             self.redis.zadd(f"{P}dirty", rows)
 
 
-def names(record: CommitRecord) -> list[str]:
-    """The members of `names:REPOSITORY` that a finished commit has; whoever forgets the commit removes them."""
+def names(record: CommitRecord) -> list[str | bytes]:
+    """A finished commit's entries in `names:`, key and member by turns; whoever forgets the commit removes them."""
     commit = record.commit
     spoken = [
         name
         for one in references(commit.message, commit.repository)
         for name in (
-            f"S:{one.sha}" if one.sha else "",
+            f"S:{one.sha[:NAMED_DIGITS]}" if one.sha else "",
             f"P:{one.pull_request}" if one.pull_request else "",
             f"T:{_digest(one.title)}" if one.title else "",
         )
         if name
     ]
-    end = f"{int(commit.landed_at.timestamp()):010d}:{commit.sha}"
-    return [f"{name}:{end}" for name in dict.fromkeys([*_own(record), *spoken])]
+    second = int(commit.landed_at.timestamp())
+    places = (place_of(commit.repository, name) for name in dict.fromkeys([*_own(record), *spoken]))
+    return [part for place in places for part in (place.key, place.member(second, commit.sha))]
 
 
 def _own(record: CommitRecord) -> Iterator[str]:
@@ -123,27 +132,27 @@ def _own(record: CommitRecord) -> Iterator[str]:
 
 
 def _looked_up(record: CommitRecord) -> Iterator[str]:
-    """The beginnings of names by which a commit's kin is found."""
+    """The names by which a commit's kin is found."""
     yield f"S:{record.commit.sha[:NAMED_DIGITS]}"
     for name in _own(record):
         if name[0] in "pt":
-            yield f"{name.upper()[0]}{name[1:]}:"
+            yield f"{name.upper()[0]}{name[1:]}"
         if name[0] in "pn":
-            yield f"{name}:"
+            yield name
     for one in references(record.commit.message, record.commit.repository):
         if one.pull_request:
-            yield f"p:{one.pull_request}:"
+            yield f"p:{one.pull_request}"
         if one.title:
-            yield f"t:{_digest(one.title)}:"
+            yield f"t:{_digest(one.title)}"
 
 
 def _shas_named(record: CommitRecord) -> list[str]:
     return [one.sha for one in references(record.commit.message, record.commit.repository) if one.sha]
 
 
-def _names_one(name: str, shas: set[str]) -> bool:
-    """Whether one of these shas begins with the digits of `S:DIGITS:SECOND:SHA`."""
-    return any(sha.startswith(name.split(":")[1]) for sha in shas)
+def _names_one(record: CommitRecord, shas: set[str]) -> bool:
+    """Whether a commit's message names one of these by its sha."""
+    return any(sha.startswith(named) for named in _shas_named(record) for sha in shas)
 
 
 def _digest(text: str) -> str:

@@ -59,16 +59,6 @@ class Outcome:
 class UpstreamLedger(PastLedger):
     """What is known of the places that commits come from."""
 
-    def known(self, repository: str, shas: Sequence[str]) -> set[str]:
-        """Which of these commits were received before, whatever became of them and of their records."""
-        if not shas:
-            return set()
-        with self.redis.pipeline(transaction=False) as pipe:
-            for sha in shas:
-                pipe.exists(f"{P}record:{repository}@{sha}")
-            found = {sha for sha, there in zip(shas, pipe.execute(), strict=True) if there}
-        return found | self.past(repository, [sha for sha in shas if sha not in found])
-
     def reconciled_heads(self, repository: str) -> dict[str, str]:
         """Branch → the sha up to which the source's commits are known to be in the ledger."""
         found = self.redis.hgetall(f"{P}reconciled:{repository}")

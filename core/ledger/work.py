@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.ledger.connection import Connection, P, packed, unpacked
+from pydantic import ValidationError
+
+from core.ledger.connection import Connection, P
 from core.ledger.money import amounts
+from core.ledger.packing import QUICK, NewerRecord, leave_to_newer, packed, unpacked
 from core.ledger.stories import names
 from core.models import CommitRecord, Diff, Push, Usage
 
@@ -23,6 +26,7 @@ MOST_LOST_LEASES = 15  # of any kind: a commit that takes its whole host with it
 LONGEST_SWEEPLESS_SECONDS = 6.0  # three sweeps
 SUSPECT_PLACES = 4  # suspects worked on at the same time, each in a process of its own
 SWEEP_LIMIT = 1000
+NEWER_SECONDS = 5.0  # until a commit is looked at again that only a newer version can read
 SUSPECT_QUEUE = "suspect"
 
 
@@ -70,7 +74,7 @@ class WorkLedger(Connection):
         commits: list[bytes | str | float] = []
         for commit, message in zip(push.commits, messages, strict=True):
             order = commit.landed_at.timestamp() + min(commit.position, 4095) / 4096
-            commits += [commit.sha, repr(order), packed(CommitRecord(commit=commit)), message]
+            commits += [commit.sha, repr(order), packed(CommitRecord(commit=commit), 0), message]
         at = push.pushed_at.timestamp()
         told = push.model_dump_json(exclude={"commits", "repository"}) if push.delivery else ""
         head = json.dumps({"sha": push.after, "pushed_at": at})
@@ -101,9 +105,15 @@ class WorkLedger(Connection):
         row = self._run("claim", commit_id, stage, token, self.lease_seconds, SUSPECT_PLACES, holder, MOST_LOSSES)
         if row is None:
             return None
-        _, held, record, diff, attempts, lost, correction = row
-        return Claim(record=unpacked(record, correction), stage=Stage(held.decode()), token=token, attempts=attempts,
-                     lost=lost, diff=Diff.model_validate_json(zlib.decompress(diff)) if diff else None)  # fmt: skip
+        found, held, record, diff, attempts, lost, correction = row
+        try:
+            known = unpacked(found.decode(), record, correction)
+        except NewerRecord as newer:
+            leave_to_newer(newer)
+            self._run("retry", found, token, NEWER_SECONDS, str(newer), "", 0)
+            return None
+        return Claim(record=known, stage=Stage(held.decode()), token=token, attempts=attempts, lost=lost,
+                     diff=diff_from(diff))  # fmt: skip
 
     def renew(self, held: Iterable[tuple[str, str]]) -> set[str]:
         """Extend leases, given as (id, token); returns the ids that are not held any more."""
@@ -113,8 +123,8 @@ class WorkLedger(Connection):
     def advance(self, claim: Claim, record: CommitRecord, then: Stage, diff: Diff, message: bytes) -> bool:
         """Write a stage's result and queue the next stage; False when the lease was lost, and nothing is written."""
         squeezed = zlib.compress(diff.model_dump_json().encode(), 1)
-        return bool(self._run("advance", claim.id, claim.token, then, packed(record), squeezed, DIFF_SECONDS, then,
-                              message, self.patience_seconds))  # fmt: skip
+        return bool(self._run("advance", claim.id, claim.token, then, packed(record, QUICK), squeezed, DIFF_SECONDS,
+                              then, message, self.patience_seconds))  # fmt: skip
 
     def finish(self, claim: Claim, record: CommitRecord, *, spent: Usage | None = None) -> bool:
         """Write a commit's last record: analysed, or given up when it has a failure; and count what it cost.
@@ -126,11 +136,11 @@ class WorkLedger(Connection):
         """
         assert record.analysis
         commit, usage = record.commit, spent or record.analysis.usage
-        outcome = "failed" if record.failure else "analysed"
+        outcome, named = "failed" if record.failure else "analysed", names(record)
         dirty = f"{commit.repository} {self.day_of(commit.landed_at)}"
         counters = [f"origin_{record.analysis.origin}", 1, *(("repeats", 1) if claim.lost else ())]
         return bool(self._run("finish", claim.id, claim.token, packed(record), outcome, dirty, self._today(),
-                              commit.repository, record.tier, *amounts(usage), "\n".join(names(record)),
+                              commit.repository, record.tier, *amounts(usage), len(named) // 2, *named,
                               *counters))  # fmt: skip
 
     def retry(
@@ -160,9 +170,22 @@ class WorkLedger(Connection):
             record, correction, (stage, losses, lost) = pipe.execute()
         if not record or not stage:
             return None
-        return Claim(unpacked(record, correction), Stage(stage.decode()), token, int(losses or 0), int(lost or 0))
+        try:
+            known = unpacked(commit_id, record, correction)
+        except NewerRecord as newer:
+            leave_to_newer(newer)  # the lease that this sweep holds ends, and a newer one's sweep finds it
+            return None
+        return Claim(known, Stage(stage.decode()), token, int(losses or 0), int(lost or 0))
 
     def enqueue(self, queue: str, messages: Sequence[bytes]) -> None:
         """Put encoded messages on a queue."""
         if messages:
             self.redis.lpush(queue, *messages)
+
+
+def diff_from(stored: bytes | None) -> Diff | None:
+    """A kept diff; None when there is none, or none that this version can read: then it is fetched again."""
+    try:
+        return Diff.model_validate_json(zlib.decompress(stored), extra="ignore") if stored else None
+    except (zlib.error, ValidationError):
+        return None

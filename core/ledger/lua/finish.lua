@@ -1,8 +1,8 @@
 -- The work on a commit is over: its last record is written and what it cost is counted. Returns 1, also when this token
 -- did so before and its answer was lost, when nothing is counted twice; or 0 when the lease was lost.
 -- ARGV: id, token, record, outcome ('analysed' or 'failed'), dirty day, day of the counters, repository, tier,
---       the six amounts of `spend`, its names for `names:REPOSITORY` by line, then pairs of counter, increment.
-local ANSWER_SECONDS = 300 -- longer than anybody asks again
+--       the six amounts of `spend`, number of its names, so many pairs of key, member, then pairs of counter, increment.
+local ANSWER_SECONDS = 120 -- longer than anybody asks again: WRITE_SECONDS and what one answer may take
 local id, counters = ARGV[1], P .. 'count:' .. ARGV[6]
 local finished, stage = P .. 'finished:' .. id, held(id, ARGV[2])
 if not stage then return redis.call('GET', finished) == ARGV[2] and 1 or 0 end
@@ -18,10 +18,11 @@ local outcome = again and not failed and 'reanalysed' or ARGV[4] -- a commit cou
 redis.call('HINCRBY', P .. 'totals', outcome, 1)
 redis.call('HINCRBY', counters, outcome, 1)
 spend(ARGV[6], ARGV[7], ARGV[8], 9)
-for name in string.gmatch(ARGV[15], '[^\n]+') do redis.call('ZADD', P .. 'names:' .. ARGV[7], 0, name) end
+local after_names = 16 + 2 * tonumber(ARGV[15])
+for i = 16, after_names - 1, 2 do redis.call('ZADD', ARGV[i], 0, ARGV[i + 1]) end
 redis.call('SADD', P .. 'untold', id)
 redis.call('ZADD', P .. 'notify', now, (again and 'again ' or 'new ') .. id)
-for i = 16, #ARGV, 2 do
+for i = after_names, #ARGV, 2 do
   redis.call('HINCRBY', counters, ARGV[i], ARGV[i + 1])
   redis.call('HINCRBY', P .. 'totals', ARGV[i], ARGV[i + 1])
 end

@@ -8,8 +8,8 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 
 local function work_key(id) return P .. 'work:' .. id end
--- Where a commit stands once its record has expired; see core/ledger/past.py.
-local function past_key(repository, sha) return P .. 'past:' .. repository .. ':' .. string.sub(sha, 1, 2) end
+-- The hash in which a commit that was ever received stands, by the rest of its sha; see core/ledger/places.py.
+local function sha_key(repository, sha) return P .. 'shas:' .. repository .. ':' .. string.sub(sha, 1, 2) end
 local function due_key(stage) return P .. 'due:' .. stage end
 
 -- The stage of a commit when this token still holds it; false when the lease was lost or the work is over.

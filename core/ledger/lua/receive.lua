@@ -4,8 +4,7 @@
 local repository, queue, patience, n = ARGV[1], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local landed, counters = P .. 'landed:' .. repository, P .. 'count:' .. ARGV[6]
 for key, kind in pairs({
-  [landed] = 'zset', [P .. 'shas:' .. repository] = 'zset',
-  [P .. 'pushes:' .. repository] = 'zset', [P .. 'heads:' .. repository] = 'hash',
+  [landed] = 'zset', [P .. 'pushes:' .. repository] = 'zset', [P .. 'heads:' .. repository] = 'hash',
   [P .. 'repositories'] = 'hash', [P .. 'failed'] = 'zset', [P .. 'open'] = 'zset', [P .. 'due:fetch'] = 'zset',
   [counters] = 'hash', [P .. 'totals'] = 'hash', [queue] = 'list',
 }) do
@@ -17,11 +16,10 @@ local queued, known = 0, 0
 for i = 0, n - 1 do
   local at = 10 + i * 4
   local id = repository .. '@' .. ARGV[at]
-  local past = redis.call('HEXISTS', past_key(repository, ARGV[at]), string.sub(ARGV[at], 3)) == 1
-  local fresh = not past and redis.call('SET', P .. 'record:' .. id, ARGV[at + 2], 'NX')
+  local fresh = redis.call('HSETNX', sha_key(repository, ARGV[at]), string.sub(ARGV[at], 3), '') == 1
   if fresh then
+    redis.call('SET', P .. 'record:' .. id, ARGV[at + 2])
     redis.call('ZADD', landed, ARGV[at + 1], ARGV[at])
-    redis.call('ZADD', P .. 'shas:' .. repository, 0, ARGV[at])
   end
   if fresh or redis.call('ZREM', P .. 'failed', id) == 1 then
     open(id, queue, ARGV[at + 3], patience)

@@ -5,6 +5,7 @@ local stage = held(id, ARGV[2])
 if not stage then return 0 end
 meter(stage, ARGV[6] == '0' and 'paused' or 'put_off')
 local again = ARGV[5] ~= '' and ARGV[5] or stage
+if again ~= stage then redis.call('DEL', P .. 'diff:' .. id) end -- it is read anew
 redis.call('ZREM', due_key(stage), id)
 redis.call('HSET', work_key(id), 'stage', again, 'token', '', 'queued', 0, 'not_before', now + tonumber(ARGV[3]),
   'reason', ARGV[4])
