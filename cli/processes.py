@@ -10,10 +10,12 @@ import socket
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import redis
 
 from cli.checked import load_settings
 from core.errors import DaybookError
@@ -70,6 +72,14 @@ def _redis_url(settings: Settings) -> str:
     return url
 
 
+def _bring_up_to_date(settings: Settings, url: str) -> None:
+    """Move what an older version stored, before any work; raises DaybookError when a newer version has moved it on."""
+    ledger = Ledger(url, settings.zone)
+    with suppress(redis.RedisError):  # not there yet: each ledger looks again at its first use
+        ledger.bring_up_to_date()
+    ledger.close()
+
+
 def check_free(host: str, port: int) -> None:
     """Raise DaybookError when something listens on the address already, or it is not this machine's."""
     try:
@@ -94,6 +104,7 @@ def web(host: str | None, port: int | None) -> None:
     settings = load_settings()
     url = _redis_url(settings)
     check_free(host or settings.daybook_host, settings.port if port is None else port)
+    _bring_up_to_date(settings, url)
     create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
     os.environ.update(REDIS_URL=url, DAYBOOK_HOST=host or settings.daybook_host)  # read by the server's own processes
     Granian(
@@ -170,6 +181,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     configure_logging(settings, name, extra_secrets=_secrets(url))
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    _bring_up_to_date(settings, url)
     use(connect(settings, url))
     ready = threading.Event()
     worker_ready.connect(lambda **_: ready.set(), weak=False)

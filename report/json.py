@@ -47,8 +47,11 @@ def report_json(reports: Sequence[DailyReport]) -> bytes:
 
 
 def report_from_json(raw: bytes) -> DailyReport:
-    """The one report of a document; raises ValueError for anything else (pydantic.ValidationError is one)."""
-    reports = _Document.model_validate_json(raw).reports
+    """The one report of a document; raises ValueError for anything else (pydantic.ValidationError is one).
+
+    Fields that a newer version wrote beside those known here are passed over.
+    """
+    reports = _Document.model_validate_json(raw, extra="allow").reports
     if len(reports) != 1:
         raise ValueError(f"one report is wanted, the document holds {len(reports)}")
     return reports[0]

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, request
 from redis import RedisError
 from werkzeug.exceptions import NotFound
 
+from core.ledger import NewerRecord
 from core.settings import Settings
 from report.access import Verdict, Visit, admit
 from report.archive_pages import ArchivePages
@@ -56,8 +57,9 @@ def create_site(
     def not_found(_: NotFound) -> Response:
         return Response(notice_page("not_found", settings.report_language), 404)
 
+    @site.errorhandler(NewerRecord)
     @site.errorhandler(RedisError)
-    def unavailable(_: RedisError) -> Response:
+    def unavailable(_: RedisError | NewerRecord) -> Response:
         return Response(notice_page("unavailable", settings.report_language), 503)
 
     _add_pages(site, DayPages(*shared), ArchivePages(*shared))

@@ -7,16 +7,30 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import celery
 from celery import Celery
 from kombu import Connection
 
+from core.ledger import NewerRecord, leave_to_newer
 from core.redis_address import address_from_url
 from workers import celeryconfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-app = Celery("daybook", amqp="workers.broker:AMQP", include=["workers.tasks", "workers.suspects"])
+
+class Task(celery.Task):  # type: ignore[type-arg] # its parameters are those of every task here
+    """Leaves to a newer version's processes what this one cannot read, while both are at work."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Run the task."""
+        try:
+            return super().__call__(*arguments, **named)
+        except NewerRecord as newer:
+            leave_to_newer(newer)
+
+
+app = Celery("daybook", task_cls=Task, amqp="workers.broker:AMQP", include=["workers.tasks", "workers.suspects"])
 app.config_from_object(celeryconfig)
 
 _ARGUMENT, _TASK_ID = "@argument@", "@task-id@"

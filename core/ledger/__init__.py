@@ -83,6 +83,7 @@ from core.ledger.leading import LeadLedger
 from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
 from core.ledger.money import FULL_DEPTH_SHARE, MoneyLedger, Spending
 from core.ledger.notices import Filing, Intent, News, NoticeLedger, OutboxState, Told, Trouble, Waiting
+from core.ledger.packing import NewerRecord, leave_to_newer
 from core.ledger.pauses import PauseLedger
 from core.ledger.publishing import Published, PublishLedger, Target, Unpublished
 from core.ledger.retention import RetentionLedger
@@ -96,9 +97,9 @@ from core.ledger.work import MOST_LOSSES, SUSPECT_PLACES, SUSPECT_QUEUE, Claim, 
 __all__ = [
     "BUCKETS", "FULL_DEPTH_SHARE", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS",
     "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "Filing", "ForcedPush",
-    "GivenBack", "Intent", "LastReport", "Ledger", "Meters", "News", "OpenBatch", "OutboxState", "Outcome", "Published",
-    "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status", "Swept", "Target", "Told",
-    "Trouble", "Unpublished", "Waiting", "day_bounds",
+    "GivenBack", "Intent", "LastReport", "Ledger", "Meters", "NewerRecord", "News", "OpenBatch", "OutboxState",
+    "Outcome", "Published", "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status", "Swept",
+    "Target", "Told", "Trouble", "Unpublished", "Waiting", "day_bounds", "leave_to_newer",
 ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ class CorrectionLedger(Connection):
                 pipe.hgetall(f"{P}corrections:{name}")
             found = pipe.execute()
         return {
-            f"{name}@{sha.decode()}": Correction.model_validate_json(told)
+            f"{name}@{sha.decode()}": Correction.model_validate_json(told, extra="ignore")
             for name, rows in zip(sorted(names), found, strict=True)
             for sha, told in sorted(rows.items())
         }

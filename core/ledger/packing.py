@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 PLAIN, DEFLATED, ZLIB = 0x01, 0x02, 0x78
-QUICK, BEST = 1, 9  # of deflate's levels: for what is overwritten within minutes, and for what stays
+QUICK, BEST = 1, 6  # of deflate's levels: for what is overwritten within minutes, and for what stays
 _KEPT_ELSEWHERE: dict[str, IncEx | bool] = {"correction": True, "commit": {"repository", "sha"}}
 _COMMIT = b'"commit":{'
 

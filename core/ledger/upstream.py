@@ -139,7 +139,7 @@ class UpstreamLedger(PastLedger):
     def asked(self, repository: str, day: date) -> Asked | None:
         """What was asked for a day's page; None when nothing was."""
         found = self.redis.hget(f"{P}asked:{repository}", day.isoformat())
-        return Asked.model_validate_json(found) if found else None
+        return Asked.model_validate_json(found, extra="ignore") if found else None
 
     def waits_for_source(self, repository: str) -> bool:
         """Whether a day of the repository was closed although its source had not answered."""
