@@ -79,6 +79,7 @@ def test_the_control_worker_replaces_its_children_and_takes_them_along(tmp_path:
         def children() -> list[psutil.Process]:
             return psutil.Process(control).children()
 
+        running.await_(lambda: any(name.startswith("control@") for name in ledger.meters().alive))
         running.await_(lambda: len(children()) == FREE)
         before = {child.pid for child in children()}
         os.kill(min(before), signal.SIGKILL)
