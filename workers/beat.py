@@ -24,16 +24,20 @@ class Scheduler(CeleryScheduler):
 
     def __init__(self, *arguments: Any, leadership: Leadership, **options: Any) -> None:
         self._leadership = leadership
+        self._closed = False
         super().__init__(*arguments, **options)
 
     def tick(self, *arguments: Any, **options: Any) -> float:
         """Send one message that is due; seconds until the next call. The lead is proven before each."""
+        if self._closed:
+            raise SystemExit  # the signal's own is lost where it comes in the middle of a destructor
         if not self._leadership.is_ours():
             return LOOK_SECONDS
         return min(super().tick(*arguments, **options), LOOK_SECONDS)
 
     def close(self) -> None:
         """Let another beat lead."""
+        self._closed = True
         self._leadership.resign()
         super().close()
 
