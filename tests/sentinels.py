@@ -73,6 +73,8 @@ class Replicated:
     def start_server(self, number: int) -> None:
         """Start a Redis, again if need be; all but the first begin as replicas of the first."""
         place, first = self.places[number], self.places[0]
+        if number in self.servers:
+            self.servers[number].wait()
         folder = self.folder / f"redis-{number}"
         path = folder / "redis.conf"
         if not path.exists():  # Sentinel has it rewritten
