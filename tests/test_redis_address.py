@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +18,8 @@ from core.redis_connections import PoolOfMaster
 from core.redis_server import RedisServer, why_silent
 from core.settings import load_settings
 from tests.encrypted import certificate, tls_in_front_of
+from workers.app import app, connect_broker
+from workers.broker import Channel
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30)
 
@@ -110,6 +113,21 @@ def test_the_ledgers_and_celerys_connections_are_made_by_the_same_address() -> N
     assert isinstance(pool, PoolOfMaster)
     with pytest.raises(redis.ConnectionError, match=r"no Sentinel names a master of 'main': 127\.0\.0\.1:1 "):
         address.client(1.0).ping()
+
+
+def test_celerys_own_and_pooled_connections_are_made_by_it_too(redis_url: str) -> None:
+    connect_broker(redis_url)
+    password = address_from_url(redis_url).password or ""
+    assert password
+    assert password not in repr(app.conf.broker_url) + repr(app.conf.broker_transport_options)
+    with app.connection_for_write() as connection:
+        pool = connection.Pool(limit=1)
+        with pool.acquire() as pooled:
+            for one in (connection, pooled):
+                channel: Any = one.default_channel
+                assert isinstance(channel, Channel)
+                assert channel.client.ping()
+        pool.force_close_all()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import redis
 import structlog
 from celery.app import amqp
 from kombu import Connection as KombuConnection
+from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as transport
 from kombu.transport.virtual.base import QoS as VirtualQoS
 
@@ -75,6 +76,10 @@ class Transport(transport.Transport):
     Channel = Channel
 
 
+# Ours in the place of kombu's own: its pooled connections are of a class that no seam can replace.
+TRANSPORT_ALIASES["redis"] = f"{__name__}:{Transport.__name__}"
+
+
 class Connection(KombuConnection):
     """A connection that tries again soon."""
 
@@ -82,11 +87,6 @@ class Connection(KombuConnection):
         """Wait until there is a connection."""
         connection: Self = super().ensure_connection(*arguments, **(_INTERVALS | options))
         return connection
-
-    def get_transport_cls(self) -> Any:
-        """Ours in the place of kombu's for plain Redis."""
-        chosen = super().get_transport_cls()
-        return Transport if chosen is transport.Transport else chosen
 
 
 class AMQP(amqp.AMQP):
