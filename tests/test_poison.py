@@ -83,8 +83,13 @@ def test_the_control_worker_replaces_its_children_and_takes_them_along(tmp_path:
         running.await_(lambda: len(children()) == FREE)
         before = {child.pid for child in children()}
         os.kill(min(before), signal.SIGKILL)
-        running.await_(lambda: len(children()) == FREE and {child.pid for child in children()} != before)
-        family = children()
+        family: list[psutil.Process] = []
+
+        def replaced() -> bool:
+            family[:] = children()
+            return len(family) == FREE and {child.pid for child in family} != before
+
+        running.await_(replaced)
         kill(running, "control")
         gone, alive = psutil.wait_procs(family, timeout=60)
         assert (len(gone), alive) == (FREE, [])
