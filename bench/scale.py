@@ -219,6 +219,7 @@ def tables(measured: Mapping[str, Named]) -> dict[str, str]:
         "bounds": _bounds_table(measured),
         "machines": _machines_table(measured),
         "waiting": _waiting_table(),
+        "memory": _memory_table(measured),
         "public": _public_table(measured),
         "figures": _named_table(measured),
         "assumptions": _named_table(ASSUMED),
@@ -251,6 +252,16 @@ def _waiting_table() -> str:
         median, late = simulated(commits, places, seconds)
         rows.append((f"{commits:,}", f"{places}", f"{median:,.0f} s", f"{late:,.0f} s"))
     return _table(("commits a day", "threads", "wait, median", "wait, 99 %"), rows)
+
+
+def _memory_table(measured: Mapping[str, Named]) -> str:
+    days = ASSUMED["record_days"].value
+    rows = []
+    for commits in (100, 1000, 10_000):
+        records = commits * days * measured["memory_record_bytes"].value / 1e9
+        reports = commits * 365 * measured["memory_for_ever_bytes"].value / 1e9
+        rows.append((f"{commits:,}", f"{records:,.2f} GB", f"{reports:,.2f} GB"))
+    return _table(("commits a day", f"their records, {days:g} days", "more each year, for ever"), rows)
 
 
 def _public_table(measured: Mapping[str, Named]) -> str:
