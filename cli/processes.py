@@ -185,7 +185,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     use(connect(settings, url))
     ready = threading.Event()
     worker_ready.connect(lambda **_: ready.set(), weak=False)
-    _share_memory()
+    _limit_arenas()
     with pulse(Ledger(url, settings.zone), name, ready=ready):
         if pool == "threads":  # the children of prefork see to it themselves
             end_when_stuck(settings.daybook_lease_seconds)
@@ -203,7 +203,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     sys.exit(worker.exitcode)
 
 
-def _share_memory() -> None:
+def _limit_arenas() -> None:
     """Keep freed memory in two pools, not in eight for each core: a hundred threads would spread theirs thin."""
     try:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
