@@ -114,7 +114,7 @@ def _say_when_ready(base: str, supervisor: Supervisor, ledger: Ledger, stopping:
 
 def _missing(base: str, supervisor: Supervisor, ledger: Ledger) -> list[str]:
     """Which processes do not take work yet, the web server or those that tell the ledger that they live."""
-    if not _is_ready(base):
+    if not is_ready(base):
         return ["web"]
     try:
         alive = ledger.meters().alive
@@ -128,13 +128,14 @@ def await_ready(base: str, seconds: float, give_up: Callable[[], bool] = lambda:
     """Whether the web process at `base` answers /readyz within the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not give_up():
-        if _is_ready(base):
+        if is_ready(base):
             return True
         time.sleep(0.05)
     return False
 
 
-def _is_ready(base: str) -> bool:
+def is_ready(base: str) -> bool:
+    """Whether the web process at `base` says that it can take pushes."""
     server = http.client.HTTPConnection(urlsplit(base).netloc, timeout=2)
     try:
         server.request("GET", "/readyz")

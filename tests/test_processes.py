@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import httpx2
@@ -15,8 +17,10 @@ import psutil
 import pytest
 
 from cli.supervisor import PROCESSES
-from cli.up import await_ready
+from cli.up import await_ready, is_ready
+from core.ledger import Ledger
 from core.redis_server import answers, free_port, read_address
+from tests.conftest import SHANGHAI
 from tests.running import PATIENCE_SECONDS, PLAIN, SECRET
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +44,13 @@ def test_up_starts_everything_with_its_own_redis_and_stops_it_all(tmp_path: Path
     environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET}
     up = subprocess.Popen([sys.executable, "-m", "cli.main", "up", "--port", str(port)], cwd=tmp_path, env=environment,
                           stdout=subprocess.PIPE, text=True)  # fmt: skip
-    assert await_ready(f"http://127.0.0.1:{port}", PATIENCE_SECONDS)
+    assert up.stdout
+    began = "".join(takewhile(lambda line: "ready: pages at http://127.0.0.1" not in line, up.stdout))
     url = read_address(tmp_path / ".daybook")
     assert url
+    with closing(Ledger(url, SHANGHAI)) as ledger:  # whoever said it was ready does take work
+        assert {"control", "worker"} <= {name.partition("@")[0] for name in ledger.meters().alive}, began
+    assert is_ready(f"http://127.0.0.1:{port}")
     assert answers(url)
     status = run("status", "--json", folder=tmp_path)
     assert status.returncode == 0
@@ -50,9 +58,8 @@ def test_up_starts_everything_with_its_own_redis_and_stops_it_all(tmp_path: Path
     children = psutil.Process(up.pid).children(recursive=True)
     assert len(children) >= len(PROCESSES) + 1
     up.send_signal(end)
-    output, _ = up.communicate(timeout=90)
+    output = began + up.communicate(timeout=90)[0]
     assert up.returncode == 0
-    assert "ready: pages at http://127.0.0.1" in output
     assert output.splitlines()[-1] == "daybook stopped"
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert not answers(url)
