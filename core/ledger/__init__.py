@@ -68,6 +68,10 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     notices              hash    "CHANNEL told", "… dropped", "… repeated" … → n  for ever
     alive                zset    process → last seen                        a day
     alerts               hash    condition → JSON AlertState                until it cleared and was told
+
+Versions run side by side during an update. A release may add fields and keys; it raises RECORD_VERSION when an older
+one could not read what stands in a record, and LAYOUT when it moves a key, for which the older one must be stopped.
+Forms of records are read one release before they are written, and for ever. docs/upgrade.md says what else.
 """
 
 from __future__ import annotations

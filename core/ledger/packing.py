@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 PLAIN, DEFLATED, ZLIB = 0x01, 0x02, 0x78
+DICTIONARIES = {0x02: "dictionaries/1.txt"}  # by form; all are read, the one named above is written
 QUICK, BEST = 1, 6  # of deflate's levels: for what is overwritten within minutes, and for what stays
 _KEPT_ELSEWHERE: dict[str, IncEx | bool] = {"correction": True, "commit": {"repository", "sha"}}
 _COMMIT = b'"commit":{'
@@ -49,7 +50,7 @@ def packed(record: CommitRecord, level: int = BEST) -> bytes:
     text = record.model_dump_json(exclude_defaults=True, exclude=_KEPT_ELSEWHERE).encode()
     if not level:
         return bytes([PLAIN]) + text
-    press = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, 0, _dictionary())
+    press = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, 0, _dictionary(DEFLATED))
     return bytes([DEFLATED]) + press.compress(text) + press.flush()
 
 
@@ -76,8 +77,8 @@ def _text(commit_id: str, stored: bytes) -> bytes:
     form = stored[0]
     if form == ZLIB:
         return zlib.decompress(stored)
-    if form == DEFLATED:
-        text = zlib.decompressobj(-zlib.MAX_WBITS, _dictionary()).decompress(stored[1:])
+    if form in DICTIONARIES:
+        text = zlib.decompressobj(-zlib.MAX_WBITS, _dictionary(form)).decompress(stored[1:])
     elif form == PLAIN:
         text = stored[1:]
     else:
@@ -104,5 +105,5 @@ def _version(text: bytes) -> int:
 
 
 @cache
-def _dictionary() -> bytes:
-    return files("core.ledger").joinpath("dictionaries/1.txt").read_bytes()
+def _dictionary(form: int) -> bytes:
+    return files("core.ledger").joinpath(DICTIONARIES[form]).read_bytes()
