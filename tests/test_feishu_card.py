@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,12 @@ def test_a_hostile_title_is_shown_as_it_stands() -> None:
     assert card["header"]["title"] == {"tag": "plain_text", "content": "🟢 " + HOSTILE.replace("`", "")}
     shown = "".join(token.content for token in tokens(card) if token.type in {"text", "text_special"})
     assert "x*y*_z_<b> · *bold* _it_ ~gone~ co*de <!channel> <@U0BOSS>" in shown
+
+
+def test_a_title_of_one_long_word_is_cut_and_not_lost() -> None:
+    long = replace(notices()["hostile"], headline="x" * 300)
+    title = feishu_card(long)["header"]["title"]["content"]
+    assert title == "🟢 " + "x" * 199 + "…"
 
 
 def test_only_those_whom_feishu_knows_are_mentioned() -> None:

@@ -40,7 +40,7 @@ def feishu_card(notice: Notice) -> Json:
 
 def _card(notice: Notice) -> Json:
     mark = f"{TIER_MARKS[notice.tier]} " if notice.tier and notice.kind in ("commit", "test") else ""
-    title = cut(f"{mark}{plain(notice.headline)}", TITLE_LIMIT)
+    title = mark + cut(plain(notice.headline), TITLE_LIMIT)  # the mark apart: a cut may fall on the blank behind it
     return {
         "schema": "2.0",
         "header": {"title": _plain(title), "template": _COLOURS[notice.tier] if notice.tier else "blue"},
