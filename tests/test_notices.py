@@ -71,6 +71,7 @@ def test_what_is_not_high_is_told_in_its_summary_alone() -> None:
 def test_analyses_that_are_not_the_models_are_marked_in_a_word(name: str, word: str | None) -> None:
     facts = notices()[name].facts
     assert facts[-1] == word if word else not {"rules", "degraded"} & set(facts)
+    assert any("composed from the facts" in note for note in notices()[name].notes) is (name == "degraded")
 
 
 def test_without_a_site_or_a_host_nothing_is_linked() -> None:

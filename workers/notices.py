@@ -116,6 +116,7 @@ def commit_notice(
         notes=(
             *(cut(_told(record, change, settings), LINE_LIMIT) for change in changes),
             *_watched(entry, settings, words),
+            *_lacking(entry, words),
         ),
         summary=_summary(entry),
         fields=tuple(_fields(entry, record, settings, words)),
@@ -207,6 +208,12 @@ def _watched(entry: Entry, settings: Settings, words: Labels) -> Iterator[str]:
     """Why somebody is mentioned."""
     if is_watched(entry.triage):
         yield cut(why(entry, settings.zone, words), LINE_LIMIT)
+
+
+def _lacking(entry: Entry, words: Labels) -> Iterator[str]:
+    """A channel has no legend that says what the word `degraded` means."""
+    if entry.state in {"degraded", "given_up"}:
+        yield words.word("degraded_note")
 
 
 def is_watched(triage: Triage | None) -> bool:
