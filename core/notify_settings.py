@@ -14,6 +14,9 @@ from core.models import Tier
 DEFAULT_FEISHU: Final = "default"  # the bot of FEISHU_WEBHOOK_URL
 
 _CHANNEL = re.compile(r"#[^\s#,]{1,80}|[CG][A-Z0-9]{6,}|webhook|feishu:[a-z0-9][a-z0-9_-]*")
+_SLACK_CHANNEL = re.compile(r"#?[^\s#,@:/]{1,80}")
+_BOT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
 # Members and user groups of Slack, and people of Feishu; nothing that stands for a whole channel.
 _MENTION = re.compile(r"[UWS][A-Z0-9]{5,}|ou_[a-z0-9]+")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s?-\s?([01]\d|2[0-3]):([0-5]\d)")
@@ -23,6 +26,25 @@ def _channel(name: str) -> str:
     if not _CHANNEL.fullmatch(name):
         raise ValueError(f"{name!r} is not a channel; write #name, an id such as C0123456789, webhook or feishu:NAME")
     return name
+
+
+def _slack_channel(name: str) -> str:
+    if name == "webhook" or not _SLACK_CHANNEL.fullmatch(name):
+        raise ValueError("not a channel of Slack; write #name or an id such as C0123456789, one channel")
+    return name
+
+
+def _bot_name(name: str) -> str:
+    if not _BOT_NAME.fullmatch(name):
+        raise ValueError("write it in small letters, digits, - and _; the channel's name is feishu:NAME")
+    return name
+
+
+def _address(url: SecretStr) -> SecretStr:
+    """Not shown in the error: whoever knows it can post."""
+    if not _ADDRESS.fullmatch(url.get_secret_value()):
+        raise ValueError("not an address; copy it whole, from https:// on")
+    return url
 
 
 def _mention(name: str) -> str:
@@ -36,6 +58,8 @@ def _mention(name: str) -> str:
 
 
 ChannelName = Annotated[str, AfterValidator(_channel)]
+SlackChannelName = Annotated[str, AfterValidator(_slack_channel)]  # where only the bot of Slack can post
+WebhookAddress = Annotated[SecretStr, AfterValidator(_address)]
 MentionId = Annotated[str, AfterValidator(_mention)]
 
 
@@ -54,6 +78,7 @@ class NotifyTable(BaseModel):
     quiet: tuple[time, time] | None = Field(default=None, description="from when to when commits wait")
     timezone: ZoneName | None = Field(default=None, description="of `quiet`; None: REPORT_TIMEZONE")
     quiet_except: Tier | None = Field(default=None, description="from this tier on commits do not wait")
+    digest: bool = Field(default=True, description="whether the daily digest of the whole repository comes here too")
     mention: tuple[MentionId, ...] | None = Field(default=None, description="for what is watched; None: watch.mention")
 
     @field_validator("tiers", "paths", "authors", "branches", "mention", mode="before")
@@ -92,6 +117,6 @@ class FeishuBot(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    url: SecretStr
+    name: Annotated[str, AfterValidator(_bot_name)]
+    url: WebhookAddress
     secret: SecretStr | None = Field(default=None, description="the signature key; None: its signature check is off")

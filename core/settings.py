@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.errors import DaybookError
 from core.forms import KnownLanguage, MailAddress, PathTemplate, ZoneName
 from core.models import Language, RepositoryName, Tier
-from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable
+from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable, SlackChannelName, WebhookAddress
 from core.redis_address import address_from_url, with_tls
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RepositorySettings(BaseModel):
     watch: Watch = Watch()
     triage: dict[str, Any] = Field(default_factory=dict, description="weights of triage.toml that differ here")
     language: KnownLanguage | None = None
-    slack_channel: str | None = None
+    slack_channel: SlackChannelName | None = None
     notify: tuple[NotifyTable, ...] = Field(default=(), description="none: slack_channel or SLACK_CHANNEL")
     publish: tuple[Literal["files", "issue", "commit"], ...] = ("files",)
     publish_to: RepositoryName | None = None
@@ -154,12 +154,14 @@ class Settings(BaseSettings):
     daybook_model_low: str = "claude-haiku-5-5"
     daybook_daily_budget_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     slack_bot_token: SecretStr | None = None
-    slack_channel: str | None = None
-    slack_alert_channel: str | None = Field(default=None, description="where alerts go; default: slack_channel")
-    slack_webhook_url: SecretStr | None = None
+    slack_channel: SlackChannelName | None = None
+    slack_alert_channel: SlackChannelName | None = Field(
+        default=None, description="where alerts go; default: slack_channel"
+    )
+    slack_webhook_url: WebhookAddress | None = None
     slack_api_url: str = "https://slack.com/api/"
     slack_min_tier: Tier = Tier.LOW
-    feishu_webhook_url: SecretStr | None = Field(
+    feishu_webhook_url: WebhookAddress | None = Field(
         default=None, description="of a custom bot of Feishu or Lark; the channel feishu:default"
     )
     feishu_secret: SecretStr | None = Field(default=None, description="its signature key, when it checks one")

@@ -170,6 +170,10 @@ def test_a_digest_goes_wherever_commits_of_the_repository_may_go() -> None:
     found = settings({"channel": "#one", "tiers": "high"}, {"channel": "#two"}, {"channel": "#one"})
     assert digest_channels(REPOSITORY, found) == channels_named(found) == ("#one", "#two")
     assert digest_channels("octocat/unfollowed", found) == ()
+    quieter = settings(
+        {"channel": "#one"}, {"channel": "#two", "digest": False}, {"channel": "#two", "min_tier": "high"}
+    )
+    assert (digest_channels(REPOSITORY, quieter), channels_named(quieter)) == (("#one",), ("#one", "#two"))
     assert digest_channels(REPOSITORY, settings()) == channels_named(settings()) == ("#all",)
 
 

@@ -89,6 +89,9 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str, said: str, mo
         ("[repository]\nname = 'a/b'\n", "write [[repository]] with two brackets, once for each repository"),
         ("[repositories]\n", "unknown key 'repositories'; only [[repository]] and [[feishu]] tables are known"),
         ("[[repository]\n", "cannot be read: "),
+        ("[[feishu]]\nname = 'K'\nurl = 'https://x.example/'\n", "[[feishu]]: name: write it in small letters"),
+        ("[[feishu]]\nname = 'k'\nurl = 'hook'\n", "[[feishu]]: url: not an address; copy it whole"),
+        ("[[repository]]\nname = 'a/b'\nslack_channel = 'feishu:k'\n", "a/b: slack_channel: not a channel of Slack"),
     ],
 )
 def test_a_wrong_toml_is_named_in_one_line(text: str, said: str) -> None:
@@ -97,6 +100,28 @@ def test_a_wrong_toml_is_named_in_one_line(text: str, said: str) -> None:
         load_settings()
     assert said in str(refused.value)
     assert str(refused.value).startswith("daybook.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SLACK_CHANNEL", "webhook", "not a channel of Slack; write #name or an id"),
+        ("SLACK_CHANNEL", "#one,#two", "one channel"),
+        ("SLACK_ALERT_CHANNEL", "feishu:default", "not a channel of Slack"),
+        ("SLACK_WEBHOOK_URL", "hunter2", "not an address"),
+        ("FEISHU_WEBHOOK_URL", "open.feishu.example/hunter2", "not an address"),
+    ],
+)
+def test_a_channel_that_cannot_be_one_is_named(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "x")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert f"{name}: " in str(refused.value)
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_no_secret_is_shown_by_an_error_or_a_print(monkeypatch: pytest.MonkeyPatch) -> None:

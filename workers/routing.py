@@ -55,23 +55,23 @@ def routes(record: CommitRecord, settings: Settings) -> tuple[Route, ...]:
 
 
 def digest_channels(repository: str, settings: Settings) -> tuple[str, ...]:
-    """Where a repository's daily digest goes: to every channel that any commit of it may go to."""
+    """Where a repository's daily digest goes: to every channel that any commit of it may go to and that wants it."""
     table = settings.repository(repository)
     if table is None:
         return ()
-    named = (
-        (notify.channel for notify in table.notify)
-        if table.notify
-        else _default_channels(table.slack_channel, settings)
-    )
-    return tuple(dict.fromkeys(named))
+    if not table.notify:
+        return tuple(_default_channels(table.slack_channel, settings))
+    unwanted = {notify.channel for notify in table.notify if not notify.digest}
+    return tuple(dict.fromkeys(notify.channel for notify in table.notify if notify.channel not in unwanted))
 
 
 def channels_named(settings: Settings) -> tuple[str, ...]:
     """Every channel that commits may go to by the settings, each once."""
     named = [*_default_channels(None, settings)] if not settings.daybook_repositories else []
     for table in settings.daybook_repositories:
-        named += digest_channels(table.name, settings)
+        named += (notify.channel for notify in table.notify)
+        if not table.notify:
+            named += _default_channels(table.slack_channel, settings)
     return tuple(dict.fromkeys(named))
 
 
