@@ -13,8 +13,9 @@ from cli.checked import load_settings
 from core.errors import DaybookError, Permanent, Transient
 from core.ledger import Ledger
 from core.models import REPOSITORY_PATTERN
+from core.notify_settings import DEFAULT_FEISHU
 from core.redis_server import redis_url
-from workers.channels import FEISHU, channels_of
+from workers.channels import FEISHU, WEBHOOK, alert_channel, channels_of
 from workers.feishu_card import feishu_card
 from workers.notices import commit_notice, sample_notice
 from workers.routing import channels_named, routes
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from workers.notices import Notice
 
 BUILDER = "https://app.slack.com/block-kit-builder/#"
+_CHANNEL = re.compile(r"feishu:[a-z0-9][a-z0-9_-]*|#?[^\s#,@:/]{1,80}")
 _COMMIT = re.compile(r"(?:(?P<name>.+)@)?(?P<sha>[0-9a-f]{4,64})", re.IGNORECASE)
 
 
 @click.command()
-@click.option("--test", is_flag=True, help="Post a sample to every channel of the settings, or to one.")
+@click.option(
+    "--test", is_flag=True, help="Post a sample to every channel of the settings (that of alerts too), or to one."
+)
 @click.option("--preview", metavar="[OWNER/REPO@]SHA", help="Print how a commit is told; nothing is posted.")
 @click.option("--channel", metavar="NAME", help="#name, a channel's id, webhook, or feishu:NAME.")
 def notify(preview: str | None, channel: str | None, *, test: bool) -> None:
@@ -41,11 +45,19 @@ def notify(preview: str | None, channel: str | None, *, test: bool) -> None:
     """
     if test == bool(preview):
         raise click.UsageError("say either --test or --preview SHA")
+    if channel is not None and not _CHANNEL.fullmatch(channel):
+        raise click.UsageError(f"{channel!r} is not a channel: #name, a channel's id, webhook, or feishu:NAME")
     settings = load_settings()
     if preview:
         click.echo(_preview(settings, preview, channel))
     else:
-        _test(settings, (channel,) if channel else channels_named(settings))
+        _test(settings, (channel,) if channel else _named(settings))
+
+
+def _named(settings: Settings) -> tuple[str, ...]:
+    """Where commits go, and alerts: a wrong channel for those would be noticed only when something else is wrong."""
+    alerts = alert_channel(settings)
+    return tuple(dict.fromkeys((*channels_named(settings), *([alerts] if alerts else []))))
 
 
 def _test(settings: Settings, names: tuple[str, ...]) -> None:
@@ -61,7 +73,7 @@ def _test(settings: Settings, names: tuple[str, ...]) -> None:
 def _posted(settings: Settings, name: str) -> bool:
     channel = channels_of(settings).channel(name)
     if channel is None:
-        click.echo(f"{name}: nothing is set for it (SLACK_BOT_TOKEN, SLACK_WEBHOOK_URL, FEISHU_WEBHOOK_URL)", err=True)
+        click.echo(f"{name}: nothing is set for it; {_lacking(name)}", err=True)
         return False
     try:
         channel.post(sample_notice(settings))
@@ -70,6 +82,14 @@ def _posted(settings: Settings, name: str) -> bool:
         return False
     click.echo(f"{name}: posted")
     return True
+
+
+def _lacking(name: str) -> str:
+    """What has to be set for a channel."""
+    if name.startswith(FEISHU):
+        own = name.removeprefix(FEISHU)
+        return "set FEISHU_WEBHOOK_URL" if own == DEFAULT_FEISHU else f"no [[feishu]] table has the name {own!r}"
+    return "set SLACK_WEBHOOK_URL" if name == WEBHOOK else "set SLACK_BOT_TOKEN"
 
 
 def _preview(settings: Settings, commit: str, channel: str | None) -> str:

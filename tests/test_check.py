@@ -217,7 +217,11 @@ def test_slacks_rights_and_channels(world: tuple[FakeGitHub, FakeAnthropic, Fake
                      slack_alert_channel="#alerts", daybook_repositories=(table,))
         )  # fmt: skip
 
-    assert probed() == [Finding("slack", "ok", "daybook at Octo Team, which reads #daybook, #private, #alerts back")]
+    hook = Finding("slack", "wrong", "webhook: without SLACK_WEBHOOK_URL nothing is posted there",
+                   "set SLACK_WEBHOOK_URL")  # fmt: skip
+    assert probed() == [
+        Finding("slack", "ok", "daybook at Octo Team, which reads #daybook, #private, #alerts back"), hook,
+    ]  # fmt: skip
     slack.archived.add("#alerts")
     slack.outside.add("#daybook")
     slack.scopes = {"chat:write", "channels:history", "channels:read", "groups:read"}
@@ -228,14 +232,29 @@ def test_slacks_rights_and_channels(world: tuple[FakeGitHub, FakeAnthropic, Fake
                 "give the Slack app the scope groups:history and install it again"),
         Finding("slack", "wrong", "Slack has no #alerts that the bot can see",
                 "name another channel, or invite the bot"),
+        hook,
     ]  # fmt: skip
     slack.scopes = {"channels:history"}
     assert probed() == [Finding("slack", "wrong", "daybook at Octo Team may not post",
-                                "give the Slack app the scope chat:write and install it again")]  # fmt: skip
+                                "give the Slack app the scope chat:write and install it again"), hook]  # fmt: skip
     slack.misbehave("error")
     assert probed() == [Finding("slack", "warn", "Slack is busy (HTTP 500)",
-                                "try again later, or check SLACK_API_URL")]  # fmt: skip
+                                "try again later, or check SLACK_API_URL"), hook]  # fmt: skip
     assert slack.messages == []
+
+
+def test_a_channel_that_lacks_its_token_or_address_is_wrong() -> None:
+    def probed(channel: str, **settings: Any) -> list[tuple[str, str]]:
+        table = RepositorySettings(name="a/b", notify=(NotifyTable(channel=channel),))
+        found = probe_slack(Settings(_env_file=None, daybook_repositories=(table,), **settings))
+        return [(one.verdict, one.remedy) for one in found]
+
+    hook = {"slack_webhook_url": "https://hooks.slack.example/services/x"}
+    assert probed("#one") == probed("#one", **hook) == [("wrong", "set SLACK_BOT_TOKEN")]
+    assert probed("webhook") == [("wrong", "set SLACK_WEBHOOK_URL")]
+    assert probed("webhook", **hook) == [("ok", "")]
+    found = probe_slack(Settings(_env_file=None, slack_channel="#daybook"))
+    assert [(one.verdict, one.remedy) for one in found] == [("wrong", "set SLACK_BOT_TOKEN")]
 
 
 def test_feishu() -> None:

@@ -66,6 +66,27 @@ def test_a_sample_is_posted_to_every_channel(fakes: tuple[FakeSlack, FakeFeishu]
     ]
 
 
+def test_a_sample_is_posted_where_alerts_go_too(
+    fakes: tuple[FakeSlack, FakeFeishu], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_ALERT_CHANNEL", "#alerts")
+    assert ran("--test").output == "#daybook: posted\nfeishu:default: posted\n#alerts: posted\n"
+    assert [message.channel for message in fakes[0].messages] == ["#daybook", "#alerts"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("#x", "set SLACK_BOT_TOKEN"),
+        ("webhook", "set SLACK_WEBHOOK_URL"),
+        ("feishu:default", "set FEISHU_WEBHOOK_URL"),
+        ("feishu:team", "no [[feishu]] table has the name 'team'"),
+    ],
+)
+def test_what_a_channel_lacks_is_said(name: str, lacking: str) -> None:
+    assert ran("--test", "--channel", name).stderr == f"{name}: nothing is set for it; {lacking}\n"
+
+
 def test_a_sample_goes_to_the_one_channel_that_is_named(fakes: tuple[FakeSlack, FakeFeishu]) -> None:
     slack, feishu = fakes
     assert ran("--test", "--channel", "#alerts").output == "#alerts: posted\n"
@@ -111,6 +132,17 @@ def test_a_commit_that_is_not_known_or_not_one() -> None:
     assert "of octocat/other" in str(ran("--preview", f"octocat/other@{sha(ONE)}").exception)
 
 
-@pytest.mark.parametrize("words", [(), ("--test", "--preview", "abcd"), ("--preview", "HEAD"), ("--preview", "x@abcd")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--test", "--preview", "abcd"),
+        ("--preview", "HEAD"),
+        ("--preview", "x@abcd"),
+        ("--test", "--channel", ""),
+        ("--test", "--channel", "#one,#two"),
+        ("--test", "--channel", "feishu:"),
+    ],
+)
 def test_wrong_use(words: tuple[str, ...]) -> None:
     assert ran(*words).exit_code == 2

@@ -96,11 +96,9 @@ class Channels:
         return self._webhook if name == WEBHOOK else self._bot(name)
 
     def for_alerts(self) -> Channel | None:
-        """Where alerts go: Slack's alert channel, else its channel, else its webhook, else Feishu; None for the log."""
-        name = self._settings.slack_alert_channel or self._settings.slack_channel
-        found = (self._bot(name) if name else None) or self._webhook
-        bots = self._settings.feishu_bots
-        return found or (self._feishu(f"{FEISHU}{bots[0].name}") if bots else None)
+        """Where alerts go; None for the log."""
+        name = alert_channel(self._settings)
+        return self.channel(name) if name else None
 
     @cached_property
     def _slack(self) -> Slack | None:
@@ -126,6 +124,17 @@ class Channels:
 
         bot = next((bot for bot in self._settings.feishu_bots if f"{FEISHU}{bot.name}" == name), None)
         return Feishu(name, bot.url, bot.secret, _feishu_card) if bot else None
+
+
+def alert_channel(settings: Settings) -> str | None:
+    """Where alerts go: Slack's alert channel, else its channel, else its webhook, else Feishu; None for the log."""
+    name = settings.slack_alert_channel or settings.slack_channel
+    if settings.slack_bot_token and name:
+        return name
+    if settings.slack_webhook_url:
+        return WEBHOOK
+    bots = settings.feishu_bots
+    return f"{FEISHU}{bots[0].name}" if bots else None
 
 
 def channels_of(settings: Settings) -> Channels:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Final, Literal
 
 import anthropic
 import httpx2
 from github import Auth
 from jwt import PyJWTError
+from pydantic import SecretStr
 
 from core.errors import Permanent, Transient
 from core.models import Tier
@@ -165,12 +166,23 @@ def _model_finding(client: anthropic.Anthropic, model: str, tiers: list[Tier]) -
     return Finding("model", "ok", f"{model} ({', '.join(tiers)})")
 
 
+HOOK_TEXT: Final = (
+    "an incoming webhook: after a lost answer a message may come twice, and none is changed when it turns wrong; it "
+    "cannot be tried without posting"
+)
+HOOK_MISSING: Final = ("webhook: without SLACK_WEBHOOK_URL nothing is posted there", "set SLACK_WEBHOOK_URL")
+
+
 def probe_slack(settings: Settings) -> list[Finding]:
     """Who the bot is, whether it may do what it has to, and whether it can read its channels; posts nothing."""
     names = _slack_channels(settings)
     if settings.slack_bot_token is None or not names:
-        return [_without_bot(settings)]
-    slack = Slack(settings.slack_bot_token, api_url=settings.slack_api_url)
+        return [_without_bot(settings, names)]
+    return [*_bot(settings, settings.slack_bot_token, names), *_beside_bot(settings)]
+
+
+def _bot(settings: Settings, token: SecretStr, names: Sequence[str]) -> list[Finding]:
+    slack = Slack(token, api_url=settings.slack_api_url)
     try:
         bot = slack.whoami()
     except Permanent as error:
@@ -184,16 +196,30 @@ def probe_slack(settings: Settings) -> list[Finding]:
     return faults or [Finding("slack", "ok", f"{bot.name} at {bot.team}, which reads {', '.join(names)} back")]
 
 
-def _without_bot(settings: Settings) -> Finding:
+def _without_bot(settings: Settings, names: Sequence[str]) -> Finding:
+    tabled = {rule.channel for table in settings.daybook_repositories for rule in table.notify}
+    by_bot = [name for name in names if name in tabled or not settings.slack_webhook_url]
+    if by_bot and settings.slack_bot_token is None:
+        return Finding("slack", "wrong", f"{', '.join(by_bot)}: without SLACK_BOT_TOKEN nothing is posted there",
+                       "set SLACK_BOT_TOKEN")  # fmt: skip
     if settings.slack_webhook_url:
-        text = (
-            "an incoming webhook: after a lost answer a message may come twice, and none is changed when it turns wrong"
-        )
-        return Finding("slack", "ok", f"{text}; it cannot be tried without posting")
+        return Finding("slack", "ok", HOOK_TEXT)
+    if WEBHOOK in tabled:
+        return Finding("slack", "wrong", *HOOK_MISSING)
     if settings.slack_bot_token:
         return Finding("slack", "wrong", "SLACK_BOT_TOKEN is set without a channel", "set SLACK_CHANNEL")
     where = "Feishu" if settings.feishu_bots else "the log"
     return Finding("slack", "ok", f"not set: alerts go to {where}")
+
+
+def _beside_bot(settings: Settings) -> Iterator[Finding]:
+    """The incoming webhook, where a table names it; without a table it is not used beside a bot."""
+    if any(rule.channel == WEBHOOK for table in settings.daybook_repositories for rule in table.notify):
+        yield (
+            Finding("slack", "ok", HOOK_TEXT)
+            if settings.slack_webhook_url
+            else Finding("slack", "wrong", *HOOK_MISSING)
+        )
 
 
 def _slack_channels(settings: Settings) -> list[str]:
