@@ -31,11 +31,23 @@ DEEDS = ("kill -KILL $PPID", "kill -USR2 $PPID; sleep 1")
 
 
 def poisoned_path(folder: Path, deeds: dict[str, str]) -> str:
-    """A PATH on which `git` does something to the process that asks it for one of these commits."""
+    """A PATH on which `git` does something to the process that asks it for one of these commits.
+
+    It looks at the arguments, and at each line that a kept git is asked before it passes it on.
+    """
     folder.mkdir()
-    shim = folder / "git"
+    shim, git = folder / "git", shutil.which("git")
     cases = "".join(f"*{sha}*) {deed};; " for sha, deed in deeds.items())
-    shim.write_text(f'#!/bin/sh\ncase "$*" in {cases}esac\nexec {shutil.which("git")} "$@"\n')
+    shim.write_text(
+        f"""#!/bin/sh
+case "$*" in {cases}esac
+case "$*" in *--stdin*) ;; *) exec {git} "$@";; esac
+while read -r line; do
+    case "$line" in {cases}esac
+    echo "$line"
+done | {git} "$@"
+"""
+    )
     shim.chmod(0o755)
     return f"{folder}:{PLAIN['PATH']}"
 

@@ -1,7 +1,7 @@
 """Where commits and diffs come from when the source is a local clone: the git command, read-only.
 
 Needs git 2.31 or newer. No setting of the user or the machine has an effect, nothing is fetched, no program named in
-the clone's configuration is started.
+the clone's configuration is started. Diffs come from a few processes that are kept for a while, see gitprocess.py.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import IO, Final
 
 from core.errors import DaybookError, Permanent, Transient
 from core.models import SHA_PATTERN, Diff
+from workers import gitprocess
+from workers.gitprocess import Command, Ended, Overlong
 from workers.landings import Landing, landings_from
 from workers.patch import DIFF_FORMAT, HISTORY_FORMAT, CommitInfo, diff_from_git, history_from_git
 
@@ -34,6 +36,7 @@ _SAFE: Final = (
     "-c", "core.quotePath=true",  # names in patch headers stay on one line
     "-c", "core.attributesFile=" + os.devnull,
     "-c", "core.bigFileThreshold=32m",  # a larger file is binary to git: it is not read into memory
+    "-c", "core.deltaBaseCacheLimit=16m",  # of each process that is kept for the next commit
     "-c", "core.fsmonitor=false",
     "-c", "diff.suppressBlankEmpty=false",
     "-c", "diff.indentHeuristic=true",
@@ -60,10 +63,6 @@ class _Failed(Exception):
     """Git ended with an error: its first line."""
 
 
-class _Overlong(Exception):
-    """Git wrote more than was allowed."""
-
-
 class GitRepository:
     """A clone on this machine, bare or not. Safe to share between threads; the constructor does no I/O."""
 
@@ -80,8 +79,9 @@ class GitRepository:
         """
         with _for_the_pipeline(self.path, sha):
             try:
-                output = self._git(*_DIFF, *_PATCH, "-U3", sha, limit=self.max_diff_bytes)
-            except _Overlong:
+                # What a kept process has no answer to is asked again by itself: git then says what is wrong.
+                output = self._asked(sha) or self._git(*_DIFF, *_PATCH, "-U3", sha, limit=self.max_diff_bytes)
+            except Overlong:
                 output = self._git(*_DIFF, *_PATCH, sha)
             diff = diff_from_git(output)
             if not diff.parents and diff.sha in self._boundary():
@@ -196,9 +196,31 @@ class GitRepository:
     def _boundary(self) -> frozenset[str]:
         """Where a shallow clone ends: commits that look as if they had no parents."""
         try:
-            return frozenset((_common_dir(self._git_dir) / "shallow").read_text(encoding="ascii").split())
+            return frozenset(self._shallow.read_text(encoding="ascii").split())
         except FileNotFoundError:
             return frozenset()
+
+    @cached_property
+    def _shallow(self) -> Path:
+        return _common_dir(self._git_dir) / "shallow"
+
+    def _asked(self, sha: str) -> bytes:
+        """What a git process that is kept says of a commit; nothing when it does not know it, or ended.
+
+        A process knows where a shallow clone ended when it began: an answer counts if that is so still. Whatever else
+        changes in a clone is found when it is looked for; a commit is the same for ever. Without an index the files
+        `.gitattributes` in it have no effect, as they have none on git's other commands here.
+        """
+        environment = _environment() | {"GIT_INDEX_FILE": str(self._git_dir / "no-index-for-daybook")}
+        words = ["git", *_SAFE, f"--git-dir={self._git_dir}", *_DIFF, *_PATCH, "-U3", "--stdin"]
+        command = Command.of(words, self._git_dir, environment, _stamp(self._shallow))
+        try:
+            answer = gitprocess.shared.ask(command, sha, seconds=self.timeout_seconds, limit=self.max_diff_bytes)
+        except TimeoutError:
+            raise TimeoutError(_late(self.timeout_seconds)) from None
+        except (Ended, FileNotFoundError):
+            return b""
+        return answer if _stamp(self._shallow) == command.stamp else b""
 
     @cached_property
     def _git_dir(self) -> Path:
@@ -215,7 +237,7 @@ class GitRepository:
     def _git(
         self, *arguments: str, text: str | None = None, seconds: float | None = None, limit: int | None = None
     ) -> bytes:
-        """What one git command wrote. Raises _Failed, _Overlong, TimeoutError, DaybookError."""
+        """What one git command wrote. Raises _Failed, Overlong, TimeoutError, DaybookError."""
         command = ["git", *_SAFE, f"--git-dir={self._git_dir}", *arguments]
         # Files, not pipes: neither side can then wait for the other.
         with tempfile.TemporaryFile() as complaint, _input(text) as given:
@@ -265,13 +287,17 @@ def _run(
             output = process.stdout.read(-1 if limit is None else limit + 1)
             if limit is not None and len(output) > limit:
                 process.kill()
-                raise _Overlong
+                raise Overlong
             code = process.wait()
         finally:
             timer.cancel()
     if overdue.is_set():
-        raise TimeoutError(f"git took over {seconds:g} seconds")
+        raise TimeoutError(_late(seconds))
     return code, output
+
+
+def _late(seconds: float) -> str:
+    return f"git took over {seconds:g} seconds"
 
 
 def _environment() -> dict[str, str]:
@@ -313,6 +339,15 @@ def _for_a_person(path: Path) -> Iterator[None]:
         raise DaybookError(f"git failed in {path}: {error}") from error
     except OSError as error:  # TimeoutError is one
         raise DaybookError(f"{path} cannot be read: {error}") from error
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file does; nothing for a file that is not there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _common_dir(git_dir: Path) -> Path:

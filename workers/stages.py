@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Each more than the sum of what may be waited for: two git commands of 60 s or GitHub's 90 s; JUDGING_SECONDS for the
+# Each more than the sum of what may be waited for: three git commands of 60 s or GitHub's 90 s; JUDGING_SECONDS for the
 # model; and WRITE_SECONDS for Redis.
-STAGE_SECONDS = {Stage.FETCH: 150.0, Stage.ANALYSE: 900.0}
+STAGE_SECONDS = {Stage.FETCH: 210.0, Stage.ANALYSE: 900.0}
 WRITE_SECONDS = 20.0
 MOST_ATTEMPTS = 10
 BACKOFF_SECONDS = 5.0
