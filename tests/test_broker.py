@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 
 from core.ledger import Stage
@@ -29,8 +28,7 @@ def test_a_message_that_redis_could_not_be_told_of_takes_no_place_for_ever(tmp_p
         assert not channel.qos.can_consume()
         server.stop()
         for one in taken:
-            with pytest.raises(redis.ConnectionError):
-                one.ack()
+            one.ack()
         assert channel.qos.can_consume()
         server.start()
         assert channel.basic_get(Stage.FETCH, no_ack=False) is None

@@ -125,7 +125,7 @@ def test_a_persons_tier_sets_the_depth_and_the_model_moves_nothing(bench: Worker
 
 def test_by_the_rules_alone_nobody_is_asked(tmp_path: Path, redis_url: str) -> None:
     with worker(tmp_path, redis_url, table={"analysis": "rules"}) as bench:
-        analysis, verdict = analysis_and_verdict(bench.analyse(bench.push(*FIX)))
+        analysis, verdict = analysis_and_verdict(bench.record(bench.push(*FIX)))
         assert bench.api.requests == []
     assert (analysis.origin, analysis.limit) == ("rules", None)
     assert verdict == Verdict(tier=Tier.MEDIUM, rule="rules")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections import Counter
 from datetime import timedelta
@@ -17,7 +18,7 @@ from cli.replay import replay
 from core.ledger import Ledger
 from tests.conftest import SHANGHAI
 from tests.gitclone import START, Clone, Entry, Name
-from tests.running import SECRET, Daybook, daybook
+from tests.running import PLAIN, SECRET, Daybook, daybook
 
 pytestmark = pytest.mark.slow
 
@@ -67,9 +68,21 @@ def test_a_signed_push_becomes_a_line_of_the_days_report(tmp_path: Path) -> None
     assert (tmp_path / f"reports/2026/{NAME}/2026-02-17.md").read_text() == page
 
 
+def slow_git(folder: Path) -> str:
+    """A PATH on which git takes a tenth of a second for each question, so that its worker is killed in the middle."""
+    folder.mkdir()
+    shim, git = folder / "git", shutil.which("git")
+    shim.write_text(f"""#!/bin/sh
+case "$*" in *--stdin*) ;; *) exec {git} "$@";; esac
+while read -r line; do case "$line" in echo*) ;; *) sleep 0.1;; esac; echo "$line"; done | {git} "$@"
+""")
+    shim.chmod(0o755)
+    return f"{folder}:{PLAIN['PATH']}"
+
+
 def test_200_commits_survive_the_kill_of_their_worker(tmp_path: Path) -> None:
     clone = clone_of(tmp_path / "clone", 200)
-    with daybook(configured(tmp_path, clone), DAYBOOK_CONCURRENCY="8") as running:
+    with daybook(configured(tmp_path, clone), DAYBOOK_CONCURRENCY="8", PATH=slow_git(tmp_path / "bin")) as running:
         ledger = Ledger(running.redis.url, SHANGHAI)
         post(running, clone)
         running.await_(lambda: 20 <= ledger.status([]).analysed < 190 or ledger.status([]).analysed == 200)

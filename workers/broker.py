@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import redis
 import structlog
 from celery.app import amqp
 from kombu import Connection as KombuConnection
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as transport
-from kombu.transport.virtual.base import QoS as VirtualQoS
 
 if TYPE_CHECKING:
     from core.redis_address import RedisAddress
@@ -23,22 +21,6 @@ _KOMBUS_OPTIONS = (
 )  # fmt: skip
 # kombu's own waits grow to 30 s, so that work would rest that long after Redis is back.
 _INTERVALS = {"interval_start": 0.2, "interval_step": 0.4, "interval_max": 1.0}
-
-
-class QoS(transport.QoS):
-    """Counts a message as done also when Redis was away as it was acknowledged.
-
-    By itself it would take a place of the prefetch limit for ever. With all places taken nothing is read any more, so
-    that the loss of the connection goes unnoticed too, and the worker idles until it is restarted.
-    """
-
-    def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message; its place is free whatever Redis says."""
-        try:
-            super().ack(delivery_tag)
-        except redis.RedisError:
-            VirtualQoS.ack(self, delivery_tag)
-            raise
 
 
 class Channel(transport.Channel):
@@ -59,8 +41,6 @@ class Channel(transport.Channel):
         theirs = self._connparams(asynchronous=asynchronous)  # type: ignore[attr-defined] # kombu's stub leaves it out
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=self.address.db)
         return self.address.pool(**{name: theirs[name] for name in _KOMBUS_OPTIONS if name in theirs})
-
-    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -19,7 +19,13 @@ PUBLISH_LIMIT_SECONDS = 600  # and a round of publishing, whose last day may beg
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 # Who waits in BRPOP for a Redis that stands still, and may have a successor by then, hangs up 1 + 2 × 3 s later.
-broker_transport_options = {"socket_connect_timeout": 5, "socket_timeout": 15, "health_check_interval": 3}
+broker_transport_options = {
+    "socket_connect_timeout": 5, "socket_timeout": 15, "health_check_interval": 3,
+    # It would take two transactions a message, and one that fails while Redis is away takes a place of the prefetch
+    # limit for ever: with all places taken, a worker idled until it was restarted. What a dead worker had is found by the
+    # ledger, and much sooner.
+    "ack_emulation": False,
+}  # fmt: skip
 
 task_serializer = "json"
 accept_content = ["json"]

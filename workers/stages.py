@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -89,15 +90,28 @@ def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim]
 
 
 def fetch_commit(services: Services, claim: Claim) -> bool:
-    """Read a commit's diff, find its facts and judge it; then it is to be analysed."""
+    """Read a commit's diff, find its facts and judge it; then it is to be analysed.
+
+    Where the rules alone write the analysis there is nothing to wait for: that is done at once, and the diff not kept.
+    """
     commit = claim.record.commit
     diff = redact_diff(services.diff(commit))
     table = services.repository(commit.repository)
     facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
     judged = triage(commit, facts, rules_for(table), table)
     record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
+    order = order_of(record, diff, services.settings.language_of(commit.repository))
+    if order and by_rules_alone(services, order):
+        return _analysed_at_once(services, replace(claim, record=record), order)
     queued = message(Stage.ANALYSE, commit.id)
     return _patiently(lambda: services.ledger.advance(claim, record, Stage.ANALYSE, diff, queued))
+
+
+def _analysed_at_once(services: Services, claim: Claim, order: Order) -> bool:
+    started = time.monotonic()
+    written = _finish(services, claim, by_rules(order))
+    services.ledger.took(Stage.ANALYSE, time.monotonic() - started)
+    return written
 
 
 def analyse_commit(services: Services, claim: Claim) -> bool:

@@ -28,7 +28,7 @@ STAGES = {Stage.FETCH: fetch_commit, Stage.ANALYSE: analyse_commit}
 
 @app.task(name="daybook.fetch")
 def fetch(commit_id: str) -> None:
-    """Read a commit's diff, find its facts, judge its tier. Next: `analyse`."""
+    """Read a commit's diff, find its facts, judge its tier. Next: `analyse`; at once, where no model is asked."""
     if claim := current().ledger.claim(commit_id, Stage.FETCH):
         run(current(), claim, fetch_commit)
 

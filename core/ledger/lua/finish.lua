@@ -27,6 +27,7 @@ for i = after_names, #ARGV, 2 do
   redis.call('HINCRBY', P .. 'totals', ARGV[i], ARGV[i + 1])
 end
 meter(stage, failed and 'given_up' or 'done')
+if not failed and stage ~= 'analyse' then meter('analyse', 'done') end -- it was analysed as soon as its diff was read
 local slot = P .. 'ended:' .. math.floor(now / 300) -- what the share of failures within the hour is made from
 redis.call('HINCRBY', slot, ARGV[4], 1)
 redis.call('EXPIRE', slot, 7200)
