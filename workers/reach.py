@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from core.models import Facts, FileRole
@@ -99,8 +100,13 @@ def _siblings(facts: Facts, narrow: Narrow) -> str | None:
     return min(name for name in found if name)
 
 
+@lru_cache(maxsize=4096)
+def _lowered(path: str) -> PurePosixPath:
+    return PurePosixPath(path.lower())
+
+
 def _sibling(path: str, narrow: Narrow) -> str | None:
-    pure = PurePosixPath(path.lower())
+    pure = _lowered(path)
     if pure.stem in _SHARED_STEMS:
         return None
     if role_of_path(path) in _DELIVERY:  # requirements/runtime_ascend.txt, Dockerfile.rocm
