@@ -39,9 +39,10 @@ from tests.conftest import SHANGHAI
 from tests.running import PLAIN, SECRET, Daybook, daybook
 
 NAME = "octocat/burst"
+BRANCH = "burst"  # one that the clone does not have, so that reconciliation brings nothing
 POSTERS = 8
 PROBE_SECONDS = 0.2
-REPORTS = 3
+REPORTS = 3  # before the burst
 WAIT_SECONDS = 600.0
 
 
@@ -82,7 +83,7 @@ def main() -> None:
 def burst(folder: Path, options: argparse.Namespace, size: int) -> dict[str, Figure]:
     """One burst of so many commits on a Daybook of its own."""
     (folder / "daybook.toml").write_text(
-        f'[[repository]]\nname = "{NAME}"\nsource = "{options.clone.resolve()}"\npublish = ["files"]\n'
+        f'[[repository]]\nname = "{NAME}"\nsource = "{options.clone.resolve()}"\nbranches = ["{BRANCH}"]\n'
     )
     bodies = list(pushes_of_today(options.clone, size))
     with model(options.delay) as url, daybook(
@@ -101,6 +102,7 @@ def measured(
     running: Daybook, ledger: Ledger, bodies: Sequence[bytes], options: argparse.Namespace, idle: float, folder: Path
 ) -> dict[str, Figure]:
     """Post everything, watch, wait, and tell."""
+    assert ledger.status([]).received == 1, "something else than the bench brought commits"
     watched, loop = Watched(), calibration()
     worker = running.supervisor.pids()["worker"]
     before, began = cpu_seconds(worker), time.perf_counter()
@@ -148,7 +150,7 @@ def pushes_of_today(clone: Path, commits: int) -> Iterator[bytes]:
     for push in last_commits(clone, commits + 1):
         for commit in push.commits:
             moved = replace(commit, committed_at=now, authored_at=now)
-            payload = push_payload(replace(push, before=commit.parents[0], commits=(moved,)), NAME, "main")
+            payload = push_payload(replace(push, before=commit.parents[0], commits=(moved,)), NAME, BRANCH)
             yield json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
