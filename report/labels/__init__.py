@@ -46,10 +46,15 @@ class Labels:
         self.types: Mapping[ChangeType, str] = module.TYPES
         self.reasons: Mapping[str, str] = module.REASONS
         self.phrases: Mapping[str, Forms] = module.PHRASES
+        self._plain: dict[str, str] = {}  # words that nothing is filled into
 
     def word(self, key: str, **values: object) -> str:
         """A word or sentence of the page."""
-        return self._filled(self.words[key], values)
+        if values:
+            return self._filled(self.words[key], values)
+        if key not in self._plain:
+            self._plain[key] = self._filled(self.words[key], {})
+        return self._plain[key]
 
     def phrase(self, key: str, **values: object) -> str:
         """A sentence of an analysis composed from facts."""
