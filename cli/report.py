@@ -10,12 +10,12 @@ import click
 from cli.checked import load_settings
 from core.days import day_from
 from core.errors import DaybookError
+from core.ledger import Ledger
 from core.redis_server import redis_url
-from report.html import html_page
+from report.html import html_bytes
 from report.json import report_json
-from report.markdown import markdown
-from workers.days import assembled
-from workers.services import connect
+from report.markdown import markdown_bytes
+from workers.assembling import assembled
 
 
 class Day(click.ParamType[date]):
@@ -40,19 +40,20 @@ def report(repository: str, day: date, form: str, out: Path | None) -> None:
     """Assemble a day's report from what is known now and print it."""
     settings = load_settings()
     with redis_url(settings) as url:
-        services = connect(settings, url)
-        known = {name.lower(): name for name in services.ledger.repositories()}
+        ledger = Ledger(url, settings.zone)
+        known = {name.lower(): name for name in ledger.repositories()}
         if repository.lower() not in known:
             names = ", ".join(known.values()) or "none yet"
             raise DaybookError(f"nothing was ever received of {repository}; known repositories: {names}")
-        page = [assembled(services, known[repository.lower()], day)]
-    text = {"md": lambda: markdown(page), "html": lambda: html_page(page), "json": lambda: report_json(page).decode()}[
-        form
-    ]()
+        page = [assembled(ledger, settings, known[repository.lower()], day)]
+    content = _FORMS[form](page)
     if out is None:
-        click.echo(text, nl=not text.endswith("\n"))
+        click.echo(content, nl=False)
         return
     try:
-        out.write_text(text, encoding="utf-8")
+        out.write_bytes(content)
     except OSError as error:
         raise DaybookError(f"{out} cannot be written: {error.strerror}") from error
+
+
+_FORMS = {"md": markdown_bytes, "html": html_bytes, "json": report_json}

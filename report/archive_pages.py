@@ -113,7 +113,7 @@ class ArchivePages(Pages):
         today = self.today()
         yesterday = today - timedelta(days=1)
         found = [today] if today not in history.stamps else []
-        if yesterday not in history.stamps and self.ledger.records(history.repository, yesterday):
+        if yesterday not in history.stamps and self.ledger.has_commits(history.repository, yesterday):
             found.append(yesterday)
         return tuple(found)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from report.changes_words import STEPS_SHOWN, address, notes, rows, shown, written_by
-from report.daily import anchor
 from report.highlights import LINKS_SHOWN
 from report.labels import labels
 from report.prose import Origin, markdown_text
+from report.view import anchor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -62,8 +62,9 @@ def hours_chart(report: DailyReport, words: Labels) -> Markup:
     if not report.entries:
         return Markup("")
     hours: list[Counts] = [dict.fromkeys(Tier, 0) for _ in range(24)]
+    zone = report.zone
     for commit in report.commits:
-        hours[commit.landed_at.astimezone(report.zone).hour][commit.tier] += 1
+        hours[commit.landed_at.astimezone(zone).hour][commit.tier] += 1
     slots = [_Slot(f"{hour:02}:00", counts, f"{hour}" if hour % 6 == 0 else "") for hour, counts in enumerate(hours)]
     title = words.word("chart_hours", timezone=report.timezone)
     return _bar_chart(slots, title, words.word("chart_hour"), words)
@@ -73,7 +74,7 @@ def areas_chart(report: DailyReport, words: Labels) -> Markup:
     """The areas that most commits of the day touch, each with a bar; nothing when no diff is known."""
     touched: dict[str, Counts] = {}
     for commit in report.commits:
-        for area in commit.facts.areas if commit.facts else ():
+        for area in commit.brief.areas:
             counts = touched.setdefault(area, dict.fromkeys(Tier, 0))
             counts[commit.tier] += 1
     if not touched:

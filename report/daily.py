@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, tzinfo
-from typing import Annotated, Literal, TypeVar
+from datetime import date, tzinfo
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -26,31 +27,26 @@ from core.models import (
     Verdict,
 )
 from report import figures
+from report.brief import Brief, brief_of
 from report.changes import Compatibility, changes_of, table
 from report.figures import Coverage, Names, Spending, Tiers
 from report.highlights import Highlight, Written, highlights
+from report.kinship import Told, told_from_record
 from report.labels import labels
-from report.prose import Origin
 from report.stories import Relation, file_stories, fold, tell
 from report.titles import shown_title
 from report.trend import DayCount, first_day
+from report.view import View, view_of
+
+if TYPE_CHECKING:
+    from report.fragments import Kept
+    from report.prose import Origin
 
 REPORT_VERSION: Literal[1] = 1
 
 State = Literal["model", "rules", "degraded", "given_up", "pending"]
 
 WebUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*$")]
-
-
-Part = Literal["repository", "stats", "highlights", "compatibility", "contents", "high", "medium", "low", "commit"]
-
-
-def anchor(kind: Part, repository: str) -> str:
-    """The id of a part of a page, unique among the repositories of a page; a commit's has `-` and the sha added.
-
-    An owner has no dot and a kind no hyphen, so no two repositories share an id (`a-b/c` and `a/b-c` do not either).
-    """
-    return f"{kind}-{repository.replace('/', '.').lower()}"
 
 
 class Member(Frozen):
@@ -76,6 +72,11 @@ class Member(Frozen):
     correction: Correction | None = None
     analysis: Analysis | None
     failure: Failure | None
+
+    @cached_property
+    def brief(self) -> Brief:
+        """What the sums of a day need of it."""
+        return brief_of(self.facts, self.triage, self.analysis)
 
     @property
     def covered(self) -> bool:
@@ -111,6 +112,25 @@ class Entry(Member):
     relations: tuple[Relation, ...] = Field(default=(), description="to commits that are not shown in this entry")
     folded: tuple[Member, ...] = Field(default=(), description="the other commits of this entry, newest first")
     cancelled: bool = Field(default=False, description="its commits leave nothing behind at the end of the day")
+
+    @cached_property
+    def told(self) -> Told:
+        """What the stories need of it; only an entry that was made from a record knows it."""
+        raise ValueError(f"what {self.sha} tells of other commits stands in its record alone")
+
+    @cached_property
+    def kept(self) -> Kept | None:
+        """How it is shown where nothing of the day bears on it, if that was kept."""
+        return None
+
+    def kept_for(self, view: View) -> Kept | None:
+        """How it is shown, where that was kept for this view and the commits of the day leave it as it is."""
+        kept = self.kept
+        return kept if kept is not None and kept.view is view and not self.cancelled else None
+
+    def whole(self) -> Entry:
+        """The entry with all its fields read."""
+        return self
 
     def member(self) -> Member:
         """The commit alone."""
@@ -160,18 +180,23 @@ class DailyReport(Frozen):
     )
 
     @property
+    def view(self) -> View:
+        """How its commits are shown."""
+        return view_of(self.repository, self.timezone, self.language, self.commit_url)
+
+    @property
     def zone(self) -> tzinfo:
         """The time zone of the day."""
-        return ZoneInfo(self.timezone)
+        return self.view.zone
 
     @property
     def origin(self) -> Origin:
         """Where the texts of the day come from."""
-        return Origin(self.repository, self.commit_url)
+        return self.view.origin
 
     def anchor(self, entry: Member | Relation) -> str:
         """The id of a commit on every page it is on."""
-        return f"{anchor('commit', self.repository)}-{entry.sha}"
+        return self.view.anchor(entry)
 
     def group(self, tier: Tier) -> tuple[Entry, ...]:
         """The commits of one tier, newest first."""
@@ -195,7 +220,7 @@ Shown = TypeVar("Shown", bound=Member)
 
 
 def assemble(
-    records: Sequence[CommitRecord],
+    commits: Sequence[CommitRecord | Entry],
     *,
     repository: str,
     day: date,
@@ -212,7 +237,7 @@ def assemble(
     written: Written | None = None,
     expired: Sequence[Entry] = (),
 ) -> DailyReport:
-    """The report of a day from the records of its commits, in whatever order they come.
+    """The report of a day from its commits, in whatever order they come, as records or as the entries made of these.
 
     `timezone` is an IANA name, `web_url` the repository's web page or the site it is on (None: no links), `asked` what
     the source was asked, in words, `earlier` the counts of other days, of which the month before this one is kept,
@@ -221,7 +246,8 @@ def assemble(
     commits of theirs have no record any more.
     Raises pydantic.ValidationError (a ValueError) for a malformed argument.
     """
-    shown, entries = _filed(records, elsewhere, expired, ZoneInfo(timezone))
+    alone = [entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits]
+    shown, entries = _filed(alone, elsewhere, expired, ZoneInfo(timezone))
     lines, author = highlights(shown, written, labels(language))
     tiers = Tiers(**{tier.value: sum(entry.tier is tier for entry in entries) for tier in Tier})
     return DailyReport(
@@ -247,16 +273,18 @@ def assemble(
 
 
 def _filed(
-    records: Sequence[CommitRecord], elsewhere: Sequence[CommitRecord], expired: Sequence[Entry], zone: tzinfo
+    alone: Sequence[Entry], elsewhere: Sequence[CommitRecord], expired: Sequence[Entry], zone: tzinfo
 ) -> tuple[tuple[Entry, ...], tuple[Member, ...]]:
     """The entries of a page, newest first, and all commits in them, each where its story files it."""
     told = [member for entry in expired for member in (entry, *entry.folded)]
     known = {member.sha for member in told}
-    ordered = sorted((one for one in records if one.commit.sha not in known), key=_landing, reverse=True)
-    alone = {record.commit.sha: entry_from_record(record) for record in ordered}
-    stories = tell(ordered, elsewhere, zone, lambda record: alone[record.commit.sha].may_cancel)
-    filed = file_stories(tuple(alone.values()), stories)
-    return _newest_first((*fold(filed, stories), *expired)), (*filed, *told)
+    ordered = _newest_first(one for one in alone if one.sha not in known)
+    by_sha = {one.sha: one for one in ordered}
+    stories = tell((one.told for one in ordered), map(told_from_record, elsewhere), zone,
+                   lambda sha: by_sha[sha].may_cancel)  # fmt: skip
+    filed = file_stories(ordered, stories)
+    shown = fold(filed, stories)
+    return _newest_first((*shown, *expired)) if expired else shown, (*filed, *told)
 
 
 def web_site(web_url: str | None, repository: str) -> str | None:
@@ -267,7 +295,7 @@ def web_site(web_url: str | None, repository: str) -> str | None:
 def entry_from_record(record: CommitRecord) -> Entry:
     """What a page shows of one commit."""
     commit = record.commit
-    return Entry(
+    entry = Entry(
         sha=commit.sha,
         title=shown_title(commit),
         author=commit.author,
@@ -286,14 +314,12 @@ def entry_from_record(record: CommitRecord) -> Entry:
         analysis=record.analysis,
         failure=record.failure,
     )
+    entry.__dict__["told"] = told_from_record(record)
+    return entry
 
 
 def _newest_first(commits: Iterable[Shown]) -> tuple[Shown, ...]:
     return tuple(sorted(commits, key=lambda one: (one.landed_at, one.position, one.sha), reverse=True))
-
-
-def _landing(record: CommitRecord) -> tuple[datetime, int, str]:
-    return record.commit.landed_at, record.commit.position, record.commit.sha
 
 
 def _state(record: CommitRecord) -> State:
@@ -305,7 +331,7 @@ def _state(record: CommitRecord) -> State:
 
 
 def _compatibility(entries: Iterable[Entry], day: date) -> tuple[Compatibility, ...]:
-    lasting = [(entry.sha, entry.facts.changes) for entry in entries if entry.facts and not entry.cancelled]
+    lasting = [(entry.sha, entry.brief.changes) for entry in entries if entry.brief.changes and not entry.cancelled]
     return table(change for sha, changes in lasting for change in changes_of(sha, day, changes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from flask import Response, abort, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -13,18 +13,16 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from core.days import day_from
 from core.ledger.stories import AmbiguousSha
 from core.models import SHA_PATTERN, Language
-from report.daily import DailyReport, assemble
+from report.daily import DailyReport, Entry, assemble, entry_from_record
 from report.expired import alone
 from report.history import Damaged, History
-from report.html import Link, commit_page, html_page, notice_page
+from report.html import Link, commit_page, html_bytes, notice_page
 from report.json import report_json
 from report.labels import labels
-from report.markdown import markdown
+from report.markdown import markdown_bytes
 from report.pages import Pages, counts
+from report.reading import entries_of_day, view_for
 from report.trend import first_day
-
-if TYPE_CHECKING:
-    from core.models import CommitRecord
 
 Form = Literal["html", "md", "json"]
 
@@ -112,9 +110,10 @@ class DayPages(Pages):
     def _report_of(self, repository: str, sha: str) -> DailyReport | None:
         """A report of one commit alone: from its record or, when that has expired, from its day's kept report."""
         if record := self.ledger.record(repository, sha):
-            return self._assembled(repository, record.commit.landed_at.astimezone(self.settings.zone).date(), [record])
-        day = self.ledger.past_day(repository, sha)
-        kept = self.histories.of(repository).report(day) if day else None
+            day = record.commit.landed_at.astimezone(self.settings.zone).date()
+            return self._assembled(repository, day, [entry_from_record(record)])
+        past = self.ledger.past_day(repository, sha)
+        kept = self.histories.of(repository).report(past) if past else None
         return alone(kept, sha) if kept else None
 
     def _whole_sha(self, repository: str, beginning: str) -> WerkzeugResponse:
@@ -139,30 +138,33 @@ class DayPages(Pages):
             if report := history.report(day):
                 return report
         except Damaged:
-            if records := self.ledger.records(history.repository, day):
-                return self._assembled(history.repository, day, records, history=history)
+            if entries := self._entries(history.repository, day):
+                return self._assembled(history.repository, day, entries, history=history)
             raise
         if not self._is_open(history, day):
             return None
-        records = self.ledger.records(history.repository, day)
-        return self._assembled(history.repository, day, records, history=history, still_open=True)
+        entries = self._entries(history.repository, day)
+        return self._assembled(history.repository, day, entries, history=history, still_open=True)
+
+    def _entries(self, repository: str, day: date) -> list[Entry]:
+        return entries_of_day(self.ledger, day, view_for(self.settings, repository))
 
     def _is_open(self, history: History, day: date) -> bool:
         """Whether a day without a report still has something to tell: it is today, or commits of it are known."""
-        return day not in history.stamps and (day == self.today() or bool(self.ledger.records(history.repository, day)))
+        return day not in history.stamps and (day == self.today() or self.ledger.has_commits(history.repository, day))
 
     def _assembled(
         self,
         repository: str,
         day: date,
-        records: Sequence[CommitRecord],
+        entries: Sequence[Entry],
         *,
         history: History | None = None,
         still_open: bool = False,
     ) -> DailyReport:
         month = [other for other in history.days if first_day(day) <= other < day] if history else []
         return assemble(
-            records,
+            entries,
             repository=repository,
             day=day,
             timezone=self.settings.report_timezone,
@@ -171,7 +173,7 @@ class DayPages(Pages):
             web_url=self.settings.web_url(repository),
             earlier=counts(history.summaries(month).values()) if history else (),
             still_open=still_open,
-            elsewhere=self.ledger.kin(repository, records),
+            elsewhere=self.ledger.kin_of(repository, {entry.sha: entry.told.looked_up for entry in entries}),
         )
 
     def _around(self, history: History, day: date) -> list[Link]:
@@ -228,7 +230,7 @@ def _view(
     if lacking and form != "html":
         raise Damaged
     if form == "md":
-        return markdown(reports, language=language).encode()
+        return markdown_bytes(reports, language=language)
     if form == "json":
         return report_json(reports)
-    return html_page(reports, navigation=navigation, language=language, lacking=lacking).encode()
+    return html_bytes(reports, navigation=navigation, language=language, lacking=lacking)

@@ -11,9 +11,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from core.models import ChangeType, RepositoryName, Sha, Tier
-from report.daily import WebUrl, anchor
+from report.daily import WebUrl
 from report.figures import Tiers
 from report.prose import Origin
+from report.view import anchor
 
 
 class _Part(BaseModel):

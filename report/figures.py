@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from core.models import Found, Frozen, Tier, Usage, added
+from report.brief import Spent
 
 if TYPE_CHECKING:
     from report.daily import Member
@@ -62,7 +63,7 @@ class Names(Frozen):
 def coverage(entries: Sequence[Member]) -> Coverage:
     """How many of some commits are analysed, and by whom."""
     states = [entry.state for entry in entries]
-    limited = [entry.analysis.origin for entry in entries if entry.analysis and entry.analysis.limit == "budget"]
+    limited = [brief.origin for entry in entries if (brief := entry.brief).limit == "budget"]
     return Coverage(
         total=len(entries),
         covered=sum(entry.covered for entry in entries),
@@ -78,27 +79,33 @@ def coverage(entries: Sequence[Member]) -> Coverage:
 
 def usage(entries: Sequence[Member], written: Written | None) -> Usage:
     """Tokens and dollars of some commits, and of the highlights when the model wrote them."""
-    spent = [entry.analysis.usage for entry in entries if entry.analysis]
-    spent += [written.usage] if written else []
-    whole = added(*spent)
+    columns = list(zip(*(entry.brief.spent for entry in entries), strict=True)) or [()] * len(Spent._fields)
+    *counts, costs, calls = columns
+    tokens = dict(zip(Spent._fields, map(sum, counts), strict=False))
+    whole = Usage(**tokens, cost_usd=math.fsum(costs), calls=sum(calls))
+    whole = added(whole, written.usage) if written else whole
     return whole.model_copy(update={"cost_usd": _dollars([whole.cost_usd])})
 
 
 def spending(entries: Sequence[Member], written: Written | None) -> Spending:
     """Dollars of some commits by tier; the highlights count as high: the same model writes them."""
-    spent = [(entry.tier, entry.analysis.usage) for entry in entries if entry.analysis]
-    spent += [(Tier.HIGH, written.usage)] if written else []
-    by_tier = {tier.value: _dollars(usage.cost_usd for filed, usage in spent if filed is tier) for tier in Tier}
-    batched = [entry.analysis.usage.cost_usd for entry in entries if entry.analysis and entry.analysis.batch]
+    costs: dict[Tier, list[float]] = {tier: [] for tier in Tier}
+    batched = []
+    for entry in entries:
+        costs[entry.tier].append(entry.brief.spent.cost_usd)
+        if entry.brief.batch:
+            batched.append(entry.brief.spent.cost_usd)
+    if written:
+        costs[Tier.HIGH].append(written.usage.cost_usd)
+    by_tier = {tier.value: _dollars(some) for tier, some in costs.items()}
     return Spending(**by_tier, batch=_dollars(batched), batched=len(batched))
 
 
 def names(entries: Sequence[Member]) -> Names:
     """What the check of names found in some commits' texts."""
-    written = [entry.analysis for entry in entries if entry.analysis]
     return Names(
-        checked=sum(analysis.names_checked for analysis in written),
-        removed=sum(analysis.names_removed for analysis in written),
+        checked=sum(entry.brief.names_checked for entry in entries),
+        removed=sum(entry.brief.names_removed for entry in entries),
     )
 
 

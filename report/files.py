@@ -7,9 +7,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from report.html import html_page
+from report.html import html_bytes
 from report.json import report_json
-from report.markdown import markdown
+from report.markdown import markdown_bytes
 
 if TYPE_CHECKING:
     from report.daily import DailyReport
@@ -25,8 +25,8 @@ def write_report(directory: Path, report: DailyReport) -> tuple[Path, ...]:
     folder = directory / str(report.day.year) / report.repository
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
-        "md": markdown([report]).encode(),
-        "html": html_page([report]).encode(),
+        "md": markdown_bytes([report]),
+        "html": html_bytes([report]),
         "json": report_json([report]),
     }
     drafts: list[tuple[Path, Path]] = []

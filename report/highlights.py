@@ -23,6 +23,7 @@ LINKS_SHOWN = 12
 # What a reader must act on stands before what is good to know.
 _TYPES = (ChangeType.BREAKING, ChangeType.SECURITY, ChangeType.REVERT, ChangeType.FEATURE, ChangeType.PERFORMANCE,
           ChangeType.BUGFIX, ChangeType.DEPENDENCY)  # fmt: skip
+_RANKS = {kind.value: rank for rank, kind in enumerate(_TYPES)}
 # A full stop outside of `code`, and before white space where it is an ASCII one.
 _SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?(?:[。！？]|[.!?](?=\s|$))")
 
@@ -48,7 +49,7 @@ class Written(Frozen):
 
 def notable(entries: Iterable[Entry]) -> list[Entry]:
     """The analysed commits of high and medium tier, those that matter most first; what cancels out is none."""
-    found = [entry for entry in entries if entry.tier is not Tier.LOW and entry.analysis and not entry.cancelled]
+    found = [entry for entry in entries if entry.tier is not Tier.LOW and entry.brief.origin and not entry.cancelled]
     return sorted(found, key=_weight)
 
 
@@ -82,16 +83,15 @@ def composed(entries: Iterable[Entry], labels: Labels) -> tuple[Highlight, ...]:
 
 
 def _weight(entry: Entry) -> tuple[int, int, float, str]:
-    types = entry.analysis.types if entry.analysis else ()
-    rank = min((_TYPES.index(kind) for kind in types if kind in _TYPES), default=len(_TYPES))
-    score = entry.triage.score if entry.triage else 0.0
-    return -entry.tier.rank, rank, -score, entry.sha
+    brief = entry.brief
+    rank = min((_RANKS[kind] for kind in brief.types if kind in _RANKS), default=len(_RANKS))
+    return -entry.tier.rank, rank, -brief.score, entry.sha
 
 
 def _by_pull_request(entries: Sequence[Entry]) -> list[list[Entry]]:
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        number = entry.facts.pull_request if entry.facts else None
+        number = entry.brief.pull_request
         groups.setdefault(f"#{number}" if number else entry.sha, []).append(entry)
     return list(groups.values())
 

@@ -9,6 +9,7 @@ import structlog
 from report.bounded import Bounded
 from report.digest import DayDigest, DaySummary, digest_from_json, summary_from_json
 from report.json import report_from_json
+from report.reading import Fragments
 from report.search.filling import Source
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LINES_HELD = 20_000  # commits, about 1.5 KB each
 T = TypeVar("T")
 
 
-class Archive(Source, Protocol):
+class Archive(Source, Fragments, Protocol):
     """What the site reads from; `core.ledger.Ledger` is one."""
 
     def repositories(self) -> list[str]:
@@ -55,8 +56,11 @@ class Archive(Source, Protocol):
     def past_day(self, repository: str, sha: str) -> date | None:
         """The day of a commit whose record has expired: its kept report tells of it."""
 
-    def kin(self, repository: str, records: Sequence[CommitRecord]) -> list[CommitRecord]:
-        """The other commits that these speak of or that speak of these."""
+    def kin_of(self, repository: str, asked: Mapping[str, Sequence[str]]) -> list[CommitRecord]:
+        """The other commits that these speak of or that speak of these, each given with what it is looked up by."""
+
+    def has_commits(self, repository: str, day: date) -> bool:
+        """Whether any commit of a day is known by its record."""
 
     def find_commit(self, repository: str, prefix: str) -> str | None:
         """The sha of the one commit that begins with some hex digits; raises AmbiguousSha when several do."""

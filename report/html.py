@@ -16,15 +16,19 @@ from markupsafe import Markup
 from core.models import Language, Tier
 from report import changes_words, charts, storylines, wording
 from report.addresses import HTML_FILES, Address, served, single
-from report.daily import DailyReport, Member, anchor
+from report.daily import DailyReport, Entry, Member
 from report.figures import Tiers
 from report.filters import filters
 from report.highlights import LINKS_SHOWN
+from report.html_entries import Entries, HtmlParts, Macro, parts_by
 from report.labels import labels
 from report.prose import cut_title, html_text
+from report.view import anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from report.view import View
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,26 @@ def html_page(
     cannot be read.
     Raises ValueError when there is no report or they are of different days.
     """
+    return html_bytes(reports, navigation=navigation, language=language, address=address, lacking=lacking).decode()
+
+
+def html_bytes(
+    reports: Sequence[DailyReport],
+    *,
+    navigation: Sequence[Link] = (),
+    language: Language | None = None,
+    address: Address | None = None,
+    lacking: Sequence[str] = (),
+) -> bytes:
+    """What `html_page` gives, in UTF-8, as it is kept, served and written."""
     if len({report.day for report in reports}) != 1:
         raise ValueError("the reports of one day make a page")
     language = language or reports[0].language
     heading = labels(language).word("title", day=reports[0].day)
     title = " · ".join([heading, *(report.repository for report in reports[:3])])
-    return page(
+    found = filters(reports, labels(language))
+    entries = Entries(_macros(), reports, found.marks, address or (served if navigation else HTML_FILES))
+    around = page(
         "day.html" if lacking or len(reports) > 1 else "report.html",
         language,
         title,
@@ -66,9 +84,15 @@ def html_page(
         heading=heading,
         lacking=lacking,
         sections=[(report, labels(report.language)) for report in reports],
-        filters=filters(reports, labels(language)),
-        address=address or (served if navigation else HTML_FILES),
+        filters=found,
+        entries=entries,
     )
+    return entries.filled_into(around)
+
+
+def html_parts(view: View, entry: Entry) -> HtmlParts:
+    """An entry's parts as they are for itself and those that it holds, whatever its marks and relations are."""
+    return parts_by(_macros(), view, entry)
 
 
 def commit_page(report: DailyReport, *, navigation: Sequence[Link] = ()) -> str:
@@ -144,6 +168,12 @@ def _templates() -> Environment:
                              storylines=storylines, tier_numbers=tier_numbers, wording=wording)  # fmt: skip
     templates.filters.update(prose=html_text, cut=cut_title, when=_when, moment=_moment)
     return templates
+
+
+@cache
+def _macros() -> Mapping[str, Macro]:
+    """What pages share, to be called by itself."""
+    return vars(_templates().get_template("parts.html").module)
 
 
 def _counts(report: DailyReport) -> dict[Tier, int]:

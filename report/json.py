@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -13,6 +13,9 @@ from core.models import Frozen
 from report.daily import REPORT_VERSION, DailyReport
 from report.figures import Tiers
 from report.trend import DayCount
+
+if TYPE_CHECKING:
+    from report.daily import Entry
 
 
 class _Document(Frozen):
@@ -34,6 +37,41 @@ class _Counted(BaseModel):
     reports: tuple[_CountedReport]
 
 
+class _Named(BaseModel):
+    sha: str
+
+
+class _NamedEntry(_Named):
+    folded: tuple[_Named, ...] = ()
+
+
+class _OutlinedReport(BaseModel):
+    revision: int
+    entries: tuple[_NamedEntry, ...]
+
+
+class _Outlined(BaseModel):
+    reports: tuple[_OutlinedReport]
+
+
+class Outline(NamedTuple):
+    """The little of a kept report by which the next one is made."""
+
+    revision: int
+    shas: tuple[str, ...]
+
+
+class JsonParts(NamedTuple):
+    """An entry in two parts, between which its relations have their place; without them they are an entry as well."""
+
+    json_head: bytes
+    json_tail: bytes
+
+
+# With the comma before it, no text can hold this: the quotes within a text have a backslash before them.
+_RELATIONS, _ENTRIES = b',"relations":[]', b',"entries":[]'
+
+
 def report_json(reports: Sequence[DailyReport]) -> bytes:
     """UTF-8 JSON of the reports of one day, keys sorted: the same reports give the same bytes.
 
@@ -42,8 +80,37 @@ def report_json(reports: Sequence[DailyReport]) -> bytes:
     days = {report.day for report in reports}
     if len(days) != 1:
         raise ValueError(f"reports of one day are wanted, not of {len(days)}")
-    document = _Document(day=days.pop(), reports=tuple(reports)).model_dump(mode="json")
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    around = [{**report.model_dump(mode="json", exclude={"entries"}), "entries": []} for report in reports]
+    document = {"schema_version": REPORT_VERSION, "day": days.pop().isoformat(), "reports": around}
+    first, *others = _dumped(document).split(_ENTRIES)
+    return b"".join([first, *_filled(reports, others), b"\n"])
+
+
+def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[bytes]:
+    """The entries of each report, and what comes after them."""
+    for report, rest in zip(reports, after, strict=True):
+        view, comma = report.view, b',"entries":['
+        for entry in report.entries:
+            kept = entry.kept_for(view) or json_parts(entry)
+            yield comma
+            yield kept.json_head
+            yield b',"relations":'
+            yield _dumped([one.model_dump(mode="json") for one in entry.relations]) if entry.relations else b"[]"
+            yield kept.json_tail
+            comma = b","
+        yield b"]" if report.entries else _ENTRIES
+        yield rest
+
+
+def json_parts(entry: Entry) -> JsonParts:
+    """An entry as JSON, whatever its relations are."""
+    whole = _dumped({**entry.whole().model_dump(mode="json", exclude={"relations"}), "relations": []})
+    head, _, tail = whole.partition(_RELATIONS)
+    return JsonParts(head, tail)
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def report_from_json(raw: bytes) -> DailyReport:
@@ -55,6 +122,13 @@ def report_from_json(raw: bytes) -> DailyReport:
     if len(reports) != 1:
         raise ValueError(f"one report is wanted, the document holds {len(reports)}")
     return reports[0]
+
+
+def outline_from_json(raw: bytes) -> Outline:
+    """The revision and the commits of the one report of a document; raises ValueError for anything else."""
+    (report,) = _Outlined.model_validate_json(raw).reports
+    shas = [commit.sha for entry in report.entries for commit in (entry, *entry.folded)]
+    return Outline(report.revision, tuple(shas))
 
 
 def count_from_json(raw: bytes) -> DayCount:

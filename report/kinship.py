@@ -9,14 +9,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
+from core.ledger.stories import looked_up
 from core.references import Reference, ReferenceKind, references, series_key, title_key
+from report.titles import shown_title
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from core.models import CommitRecord
 
 # A revert changes about as many lines as what it takes back; beyond this it is another or a larger change.
@@ -26,59 +26,48 @@ CLOSELY = 1.1  # times larger, where its title does not call it a revert
 SMALL_LINES = 20  # what is this small is not compared
 
 
-@dataclass(frozen=True)
-class Told:
-    """A commit with what the stories need of it."""
+class Told(NamedTuple):
+    """What the stories need of a commit: enough to tell of it without its record."""
 
-    record: CommitRecord
+    sha: str
+    landed_at: datetime
+    position: int
+    branch: str
+    title: str  # as pages show it
+    key: str  # by which other titles name it
+    references: tuple[Reference, ...]  # what its message speaks of
+    pull_request: int  # its own; 0 when it has none
+    parents: tuple[str, ...]  # as far as the diff was read
+    part: tuple[int, int] | None  # which part of a series it is, and of how many (0: not known)
+    series: str  # what it has in common with the other parts; empty when it is none
+    lines: int | None  # changed lines; None when they are not known
+    looked_up: tuple[str, ...]  # by what its kin is found in the ledger
 
     @property
-    def sha(self) -> str:
-        """Its sha."""
-        return self.record.commit.sha
-
-    @property
-    def branch(self) -> str:
-        """The branch it landed on."""
-        return self.record.commit.branch
-
-    @cached_property
     def order(self) -> tuple[datetime, int, str]:
         """Its place in the order of landing."""
-        commit = self.record.commit
-        return commit.landed_at, commit.position, commit.sha
+        return self.landed_at, self.position, self.sha
 
-    @cached_property
-    def references(self) -> tuple[Reference, ...]:
-        """What its message speaks of."""
-        return references(self.record.commit.message, self.record.commit.repository)
 
-    @property
-    def pull_request(self) -> int:
-        """Its own pull request; 0 when it has none."""
-        return (self.record.facts.pull_request if self.record.facts else None) or 0
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """Its parents, as far as the diff was read."""
-        return self.record.facts.parents if self.record.facts else ()
-
-    @property
-    def part(self) -> tuple[int, int] | None:
-        """Which part of a series it is, and of how many (0: not known)."""
-        return self.record.facts.series if self.record.facts else None
-
-    @cached_property
-    def series(self) -> str:
-        """What it has in common with the other parts of its series; empty when it is none."""
-        commit = self.record.commit
-        return series_key(commit.title, commit.login or commit.author, self.part) if self.part else ""
-
-    @property
-    def lines(self) -> int | None:
-        """Changed lines; None when they are not known."""
-        facts = self.record.facts
-        return facts.additions + facts.deletions if facts and not facts.incomplete else None
+def told_from_record(record: CommitRecord) -> Told:
+    """What the stories need of a commit that is known by its record."""
+    commit, facts = record.commit, record.facts
+    part = facts.series if facts else None
+    return Told(
+        sha=commit.sha,
+        landed_at=commit.landed_at,
+        position=commit.position,
+        branch=commit.branch,
+        title=shown_title(commit),
+        key=title_key(commit.title),
+        references=references(commit.message, commit.repository),
+        pull_request=(facts.pull_request if facts else None) or 0,
+        parents=facts.parents if facts else (),
+        part=part,
+        series=series_key(commit.title, commit.login or commit.author, part) if part else "",
+        lines=facts.additions + facts.deletions if facts and not facts.incomplete else None,
+        looked_up=looked_up(record),
+    )
 
 
 @dataclass(frozen=True)
@@ -112,11 +101,13 @@ class Resolver:
         for commit in commits:
             self.by_sha[commit.sha] = commit
             self.by_pull[commit.pull_request].append(commit)
-            self.by_title[title_key(commit.record.commit.title)].append(commit)
+            self.by_title[commit.key].append(commit)
         self.shas = sorted(self.by_sha)
 
     def edges(self, source: Told) -> list[Edge]:
         """What a commit speaks of; only once of each other commit, in the strongest way."""
+        if not source.references:
+            return []
         found: dict[str, Edge] = {}
         for reference in sorted(
             source.references, key=lambda one: ("reverts", "relands", "follows_up").index(one.kind)

@@ -68,7 +68,7 @@ def letter(report: DailyReport, page_url: str | None) -> Letter:
 
 def mail_fields(report: DailyReport, entry: Entry, words: Labels) -> list[Field]:
     """What a mail says of a commit: of a low one its summary alone."""
-    shown = wording.fields(report, entry, words)
+    shown = wording.fields(report.view, entry, words)
     return [field for field in shown if field.key == "summary_low"] if entry.tier is Tier.LOW else shown
 
 

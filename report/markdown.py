@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.models import Language, Tier
 from report import storylines, wording
 from report.addresses import MARKDOWN_FILES, Address
 from report.changes_markdown import compatibility_part, highlights_part
-from report.daily import DailyReport, Entry, anchor
+from report.daily import DailyReport, Entry
 from report.labels import Labels, labels
 from report.prose import cut_title, markdown_text
+from report.view import anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from report.daily import Member
+    from report.fragments import Kept
     from report.storylines import StoryLine
+    from report.view import View
     from report.wording import Field
 
 TIER_MARKS = {Tier.HIGH: "🔴", Tier.MEDIUM: "🟡", Tier.LOW: "🟢"}
@@ -33,6 +36,15 @@ _FIELD_MARKS = {
 _NOBODY = "—"
 
 
+class MarkdownParts(NamedTuple):
+    """An entry in parts: its rows in the table and the contents, and what stands before and after its story."""
+
+    markdown_row: bytes
+    markdown_contents: bytes
+    markdown_head: bytes
+    markdown_tail: bytes
+
+
 def markdown(
     reports: Sequence[DailyReport], *, language: Language | None = None, address: Address = MARKDOWN_FILES
 ) -> str:
@@ -43,36 +55,61 @@ def markdown(
 
     Raises ValueError when there is no report or they are of different days.
     """
+    return markdown_bytes(reports, language=language, address=address).decode()
+
+
+def markdown_bytes(
+    reports: Sequence[DailyReport], *, language: Language | None = None, address: Address = MARKDOWN_FILES
+) -> bytes:
+    """What `markdown` gives, in UTF-8, as it is kept, served and written."""
     if len({report.day for report in reports}) != 1:
         raise ValueError("the reports of one day make a page")
     title = labels(language or reports[0].language).word("title", day=reports[0].day)
-    blocks = [f"# {title}"]
+    blocks = [f"# {title}".encode()]
     for report in reports:
         blocks.extend(_repository(report, address, labels(report.language)))
-    return "\n\n".join(blocks) + "\n"
+    return b"\n\n".join(blocks) + b"\n"
 
 
-def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[str]:
-    yield _target(anchor("repository", report.repository))
-    yield f"## {markdown_text(report.repository)}"
+def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
+    """An entry's parts as they are for itself and those that it holds, whatever its relations are."""
+    head = [
+        "".join(_target(view.anchor(commit)) for commit in (entry, *entry.folded)),
+        f"#### {markdown_text(entry.title, view.origin)}",
+        _identity(view, entry),
+    ]
+    if notes := [*storylines.notes(entry, view.words), *wording.notes(entry, view.words)]:
+        head.append("\n>\n".join(f"> {markdown_text(note, view.origin)}" for note in notes))
+    parts = (_row(view, entry), _contents_line(view, entry), "\n\n".join(head), "\n\n".join(_fields(view, entry)))
+    return MarkdownParts(*(part.encode() for part in parts))
+
+
+def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[bytes]:
+    view = report.view
+    parts = {entry.sha: entry.kept_for(view) or markdown_parts(view, entry) for entry in report.entries}
+    above = [_target(anchor("repository", report.repository)), f"## {markdown_text(report.repository)}"]
+    yield "\n\n".join(above).encode()
     if report.entries:
-        yield _commit_table(report, words)
-    yield _target(anchor("stats", report.repository))
-    yield f"### 📊 {words.word('stats')}"
-    yield _stats(report, words)
+        yield _commit_table(report, parts, words)
+    yield "\n\n".join([
+        _target(anchor("stats", report.repository)), f"### 📊 {words.word('stats')}", _stats(report, words),
+        *(highlights_part(report, words) if report.entries else ()),
+    ]).encode()  # fmt: skip
     if not report.entries:
         return
-    yield from highlights_part(report, words)
-    yield _target(anchor("contents", report.repository))
-    yield f"### 📋 {words.word('contents')}"
-    yield _contents(report, words)
-    yield from compatibility_part(report, words)
-    for tier in Tier:
-        if group := report.group(tier):
-            yield _target(anchor(tier.value, report.repository))
-            yield f"### {_group_title(tier, report.count(tier), words)}"
-            for entry in group:
-                yield from _commit(report, entry, address, words)
+    groups = {tier: group for tier in Tier if (group := report.group(tier))}
+    yield _contents(report, groups, parts, words)
+    for block in compatibility_part(report, words):
+        yield block.encode()
+    for tier, group in groups.items():
+        target = _target(anchor(tier.value, report.repository))
+        yield f"{target}\n\n### {_group_title(tier, report.count(tier), words)}".encode()
+        for entry in group:
+            part = parts[entry.sha]
+            yield part.markdown_head
+            if entry.folded or entry.relations:
+                yield from _story(report, entry, address, words)
+            yield part.markdown_tail
 
 
 def _target(name: str) -> str:
@@ -83,14 +120,19 @@ def _group_title(tier: Tier, count: int, words: Labels) -> str:
     return f"{TIER_MARKS[tier]} {words.word(f'group_{tier}')} ({count})"
 
 
-def _commit_table(report: DailyReport, words: Labels) -> str:
+def _commit_table(report: DailyReport, parts: Mapping[str, Kept | MarkdownParts], words: Labels) -> bytes:
     columns = [words.word(f"column_{name}") for name in ("time", "author", "message")]
-    lines = [f"| {' | '.join(columns)} |", "|----------|------|----------|"]
+    lines = [f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|"]
     for commit in report.commits:
-        when = commit.committed_at.astimezone(report.zone).strftime("%Y-%m-%d %H:%M:%S")
-        author = markdown_text(commit.author, cell=True) or _NOBODY
-        lines.append(f"| {when} | {author} | {markdown_text(commit.title, report.origin, cell=True)} |")
-    return "\n".join(lines)
+        part = parts.get(commit.sha)
+        lines.append(part.markdown_row if part else _row(report.view, commit).encode())
+    return b"\n".join(lines)
+
+
+def _row(view: View, commit: Member) -> str:
+    when = commit.committed_at.astimezone(view.zone).strftime("%Y-%m-%d %H:%M:%S")
+    author = markdown_text(commit.author, cell=True) or _NOBODY
+    return f"| {when} | {author} | {markdown_text(commit.title, view.origin, cell=True)} |"
 
 
 def _stats(report: DailyReport, words: Labels) -> str:
@@ -108,8 +150,14 @@ def _tier_count(tier: Tier, count: int, words: Labels) -> str:
     return words.word("tier_count", mark=TIER_MARKS[tier], tier=wording.tier_name(tier, words), n=count)
 
 
-def _contents(report: DailyReport, words: Labels) -> str:
+def _contents(
+    report: DailyReport,
+    groups: Mapping[Tier, Sequence[Entry]],
+    parts: Mapping[str, Kept | MarkdownParts],
+    words: Labels,
+) -> bytes:
     lines = [
+        f"{_target(anchor('contents', report.repository))}\n\n### 📋 {words.word('contents')}\n",
         f"- [{markdown_text(report.repository)}](#{anchor('repository', report.repository)})",
         f"  - [📊 {words.word('stats')}](#{anchor('stats', report.repository)})",
     ]
@@ -117,51 +165,47 @@ def _contents(report: DailyReport, words: Labels) -> str:
         lines.append(f"  - [✨ {words.word('highlights')}](#{anchor('highlights', report.repository)})")
     if report.compatibility:
         lines.append(f"  - [🔧 {words.word('compatibility_table')}](#{anchor('compatibility', report.repository)})")
-    for tier in Tier:
-        if group := report.group(tier):
-            title = _group_title(tier, report.count(tier), words)
-            lines.append(f"  - [{title}](#{anchor(tier.value, report.repository)})")
-            lines.extend(_contents_line(report, entry, words) for entry in group)
-    return "\n".join(lines)
+    found = ["\n".join(lines).encode()]
+    for tier, group in groups.items():
+        title = _group_title(tier, report.count(tier), words)
+        found.append(f"  - [{title}](#{anchor(tier.value, report.repository)})".encode())
+        found.extend(parts[entry.sha].markdown_contents for entry in group)
+    return b"\n".join(found)
 
 
-def _contents_line(report: DailyReport, entry: Entry, words: Labels) -> str:
-    mark = wording.mark(entry, words)
-    link = f"    - [{markdown_text(cut_title(entry.title))}](#{report.anchor(entry)})"
+def _contents_line(view: View, entry: Entry) -> str:
+    mark = wording.mark(entry, view.words)
+    link = f"    - [{markdown_text(cut_title(entry.title))}](#{view.anchor(entry)})"
     return f"{link} · {mark}" if mark else link
 
 
-def _commit(report: DailyReport, entry: Entry, address: Address, words: Labels) -> Iterator[str]:
-    yield "".join(_target(report.anchor(commit)) for commit in (entry, *entry.folded))
-    yield f"#### {markdown_text(entry.title, report.origin)}"
-    yield _identity(report, entry, words)
-    if notes := [*storylines.notes(entry, words), *wording.notes(entry, words)]:
-        yield "\n>\n".join(f"> {markdown_text(note, report.origin)}" for note in notes)
-    yield from _story(report, entry, address, words)
+def _fields(view: View, entry: Entry) -> Iterator[str]:
+    """The blocks of the analysis, and the line below it."""
     lines: list[str] = []
-    for field in wording.fields(report, entry, words, TIER_MARKS[entry.tier]):
+    for field in wording.fields(view, entry, view.words, TIER_MARKS[entry.tier]):
         if field.kind == "line":
-            lines.append(_line(field, report, words))
+            lines.append(_line(field, view))
         else:
             yield from _joined(lines)
             lines = []
-            yield _block(field, report, words)
+            yield _block(field, view)
     yield from _joined(lines)
     yield "---"
 
 
-def _story(report: DailyReport, entry: Entry, address: Address, words: Labels) -> Iterator[str]:
+def _story(report: DailyReport, entry: Entry, address: Address, words: Labels) -> Iterator[bytes]:
     """The other commits that are shown here, and those that have to do with them."""
     if entry.folded:
-        others = "\n".join(f"- {_member(report, member, words)}" for member in entry.folded)
-        yield f"**🧵 {words.word('cancelled_with')}**\n\n{others}"
+        others = "\n".join(f"- {_member(report.view, member)}" for member in entry.folded)
+        yield f"**🧵 {words.word('cancelled_with')}**\n\n{others}".encode()
     if lines := storylines.story_lines(report, entry, address, words):
-        yield f"**🧵 {words.word('stories')}**\n\n" + "\n".join(f"- {_story_line(line)}" for line in lines)
+        told = "\n".join(f"- {_story_line(line)}" for line in lines)
+        yield f"**🧵 {words.word('stories')}**\n\n{told}".encode()
 
 
-def _member(report: DailyReport, member: Member, words: Labels) -> str:
-    parts = [markdown_text(member.title, report.origin), _sha(report, member, words)]
-    return " | ".join([*parts, markdown_text(member.author) or _NOBODY, storylines.committed(report, member)])
+def _member(view: View, member: Member) -> str:
+    parts = [markdown_text(member.title, view.origin), _sha(view, member)]
+    return " | ".join([*parts, markdown_text(member.author) or _NOBODY, storylines.committed(view, member)])
 
 
 def _story_line(line: StoryLine) -> str:
@@ -174,10 +218,11 @@ def _joined(lines: list[str]) -> list[str]:
     return ["  \n".join(lines)] if lines else []
 
 
-def _identity(report: DailyReport, entry: Entry, words: Labels) -> str:
+def _identity(view: View, entry: Entry) -> str:
     """Which commit it is, who wrote it, how large it is and who analysed it."""
+    words = view.words
     colon = words.word("colon")
-    identity = f"**SHA**: {_sha(report, entry, words)}"
+    identity = f"**SHA**: {_sha(view, entry)}"
     author = f"**{words.word('author')}**{colon}{markdown_text(entry.author) or _NOBODY}"
     analysed = f"{words.word('origin')}{colon}{markdown_text(wording.origin(entry, words))}"
     parts = [author, *wording.sizes(entry, words), analysed]
@@ -186,25 +231,26 @@ def _identity(report: DailyReport, entry: Entry, words: Labels) -> str:
     return _joined([identity, " | ".join(parts)])[0]
 
 
-def _sha(report: DailyReport, commit: Member, words: Labels) -> str:
-    url = report.origin.commit(commit.sha)
-    return f"`{commit.sha[:7]}`" + (f" | 🔗 [{words.word('view_commit')}]({url})" if url else "")
+def _sha(view: View, commit: Member) -> str:
+    url = view.origin.commit(commit.sha)
+    return f"`{commit.sha[:7]}`" + (f" | 🔗 [{view.words.word('view_commit')}]({url})" if url else "")
 
 
 def _heading(field: Field) -> str:
     return f"**{_FIELD_MARKS[field.key]} {field.label}**"
 
 
-def _line(field: Field, report: DailyReport, words: Labels) -> str:
-    return f"{_heading(field)}{words.word('colon')}{markdown_text(field.text, report.origin)}"
+def _line(field: Field, view: View) -> str:
+    return f"{_heading(field)}{view.words.word('colon')}{markdown_text(field.text, view.origin)}"
 
 
-def _block(field: Field, report: DailyReport, words: Labels) -> str:
+def _block(field: Field, view: View) -> str:
+    words = view.words
     if field.kind == "text":
-        return f"{_heading(field)}  \n{markdown_text(field.text, report.origin) or words.word('none')}"
+        return f"{_heading(field)}  \n{markdown_text(field.text, view.origin) or words.word('none')}"
     if field.kind == "items":
-        items = "\n".join(f"- {markdown_text(item, report.origin) or words.word('none')}" for item in field.items)
+        items = "\n".join(f"- {markdown_text(item, view.origin) or words.word('none')}" for item in field.items)
         return f"{_heading(field)}\n\n{items}"
     rows = [f"| {words.word('dimension')} | {words.word('effect')} |", "|------|------|"]
-    rows += [f"| **{name}** | {markdown_text(text, report.origin, cell=True)} |" for name, text in field.rows]
+    rows += [f"| **{name}** | {markdown_text(text, view.origin, cell=True)} |" for name, text in field.rows]
     return f"{_heading(field)}\n\n" + "\n".join(rows)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from core.models import Frozen, Sha, Tier
 from report.kinship import Edge, Resolver, Told
-from report.titles import shown_title
 from report.undoing import Changes, cancelled, merged
 
 if TYPE_CHECKING:
-    from core.models import CommitRecord
     from report.daily import Entry
 
 RelationKind = Literal[
@@ -55,39 +53,46 @@ class Stories:
 
 
 def tell(
-    records: Iterable[CommitRecord],
-    elsewhere: Iterable[CommitRecord],
+    commits: Iterable[Told],
+    elsewhere: Iterable[Told],
     zone: tzinfo,
-    may_cancel: Callable[[CommitRecord], bool],
+    may_cancel: Callable[[str], bool] = lambda _: False,
 ) -> Stories:
     """The stories of a day's commits; `elsewhere` are commits of other days that they may speak of, or that of them.
 
-    What is cancelled is so by the day's net effect; a commit for which `may_cancel` is false is always shown by itself.
+    What is cancelled is so by the day's net effect; a commit for whose sha `may_cancel` is false is always shown by
+    itself.
     """
-    day = sorted({record.commit.sha: Told(record) for record in records}.values(), key=lambda one: one.order)
-    here = {commit.sha for commit in day}
-    others = {record.commit.sha: Told(record) for record in elsewhere if record.commit.sha not in here}
-    known = sorted([*day, *others.values()], key=lambda one: one.order)
+    here = {one.sha: one for one in commits}
+    day = sorted(here.values(), key=_landing)
+    others = {one.sha: one for one in elsewhere if one.sha not in here}
+    known = sorted([*day, *others.values()], key=_landing) if others else day
     resolver, changes = Resolver(known), Changes()
     edges: dict[str, list[Edge]] = {}
     for commit in known:
-        edges[commit.sha] = resolver.edges(commit)
-        changes.add(commit, edges[commit.sha])
+        if commit.references:
+            edges[commit.sha] = resolver.edges(commit)
+            changes.add(commit, edges[commit.sha])
     brought = merged(day)
-    groups = cancelled(day, edges, changes, lambda one: may_cancel(one.record))
+    groups = cancelled(day, edges, changes, may_cancel)
     pairs = [*_spoken(known, edges), *_landed_again(known, edges, changes), *_together(known, brought)]
     return Stories(_relations(pairs, here, zone), _with_merged(groups, brought, may_cancel))
+
+
+def _landing(commit: Told) -> tuple[datetime, int, str]:
+    return commit.order
 
 
 def file_stories(entries: Sequence[Entry], stories: Stories) -> tuple[Entry, ...]:
     """Each entry with its relations; what cancels out is filed low."""
     low = {sha for group in stories.cancelled for sha in group}
+    concerned = low | stories.relations.keys()
     return tuple(
         entry.model_copy(update={
             "relations": stories.relations.get(entry.sha, ()),
             "cancelled": entry.sha in low,
             "tier": Tier.LOW if entry.sha in low else entry.tier,
-        })
+        }) if entry.sha in concerned else entry
         for entry in entries
     )  # fmt: skip
 
@@ -95,6 +100,8 @@ def file_stories(entries: Sequence[Entry], stories: Stories) -> tuple[Entry, ...
 def fold(entries: Sequence[Entry], stories: Stories) -> tuple[Entry, ...]:
     """The entries with each cancelled group as one, in the place of its newest commit; `entries` come newest first."""
     heads = {sha: group[-1] for group in stories.cancelled for sha in group}
+    if not heads:
+        return tuple(entries)
     folded: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         if heads.get(entry.sha, entry.sha) != entry.sha:
@@ -127,18 +134,18 @@ class _Pair:
 def _spoken(known: Iterable[Told], edges: Mapping[str, Sequence[Edge]]) -> Iterator[_Pair]:
     """What commits say of each other, from both sides."""
     for commit in known:
-        for edge in edges[commit.sha]:
+        for edge in edges.get(commit.sha, ()):
             yield from _both(edge.kind, commit, edge.target, PART if edge.partial else "")
 
 
 def _landed_again(known: Iterable[Told], edges: Mapping[str, Sequence[Edge]], changes: Changes) -> Iterator[_Pair]:
     """The revert of a revert lands the first commit again."""
-    by_sha = {commit.sha: commit for commit in known}
-    for commit in by_sha.values():
+    undoing = {sha for sha, some in edges.items() if any(edge.kind == "reverts" for edge in some)}
+    by_sha = {commit.sha: commit for commit in known} if undoing else {}
+    for commit in (by_sha[sha] for sha in edges if sha in undoing):
         (by, sha), sign = changes.of(commit)
         first = by_sha.get(sha) if by == "sha" else None
-        undoes = any(edge.kind == "reverts" for edge in edges[commit.sha])
-        if first is not None and first is not commit and sign > 0 and undoes:
+        if first is not None and first is not commit and sign > 0:
             yield from _both("relands", commit, first)
 
 
@@ -149,7 +156,7 @@ def _both(kind: RelationKind, source: Told, target: Told, detail: str = "") -> I
 
 def _together(known: Sequence[Told], brought: Mapping[str, Sequence[Told]]) -> Iterator[_Pair]:
     """The commits of one pull request and the parts of one series."""
-    by_sha = {commit.sha: commit for commit in known}
+    by_sha = {commit.sha: commit for commit in known} if brought else {}
     for sha, commits in brought.items():
         merge = by_sha[sha]
         if merge.pull_request:
@@ -192,7 +199,7 @@ def _neighbours(commits: Sequence[Told]) -> Iterator[tuple[Told, Told]]:
             yield other, one
 
 
-def _relations(pairs: Iterable[_Pair], here: set[str], zone: tzinfo) -> dict[str, tuple[Relation, ...]]:
+def _relations(pairs: Iterable[_Pair], here: Container[str], zone: tzinfo) -> dict[str, tuple[Relation, ...]]:
     """What stands with each commit of the day: one relation to each other commit, the strongest; at most 20 a kind."""
     strongest: dict[tuple[str, str], _Pair] = {}
     for pair in sorted(pairs, key=lambda one: KINDS.index(one.kind)):
@@ -213,20 +220,19 @@ def _at_most(pairs: Iterable[_Pair]) -> Iterator[_Pair]:
 
 
 def _relation(pair: _Pair, zone: tzinfo) -> Relation:
-    commit = pair.to.record.commit
-    day = commit.landed_at.astimezone(zone).date()
-    return Relation(kind=pair.kind, sha=commit.sha, title=shown_title(commit), day=day, detail=pair.detail)
+    day = pair.to.landed_at.astimezone(zone).date()
+    return Relation(kind=pair.kind, sha=pair.to.sha, title=pair.to.title, day=day, detail=pair.detail)
 
 
 def _with_merged(
-    groups: Sequence[Sequence[Told]], brought: Mapping[str, Sequence[Told]], may_cancel: Callable[[CommitRecord], bool]
+    groups: Sequence[Sequence[Told]], brought: Mapping[str, Sequence[Told]], may_cancel: Callable[[str], bool]
 ) -> tuple[tuple[str, ...], ...]:
     """Who takes a merge back takes back what it brought."""
     taken = {commit.sha for group in groups for commit in group}
     found: list[tuple[str, ...]] = []
     for group in groups:
         more = [one for commit in group for one in brought.get(commit.sha, ())]
-        added = [one for one in more if one.sha not in taken and may_cancel(one.record)]
+        added = [one for one in more if one.sha not in taken and may_cancel(one.sha)]
         taken.update(one.sha for one in added)
         found.append(tuple(one.sha for one in sorted([*group, *added], key=lambda one: one.order)))
     return tuple(found)

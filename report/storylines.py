@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from report.daily import DailyReport, Entry, Member
     from report.labels import Labels
     from report.stories import Relation
+    from report.view import View
 
 _SLOT = "\x00"  # in no text that is cleaned
 
@@ -60,6 +61,6 @@ def why(entry: Entry, labels: Labels) -> str:
     return labels.word("reason_separator").join([text, labels.word("cancelled_from", tier=labels.tiers[judged])])
 
 
-def committed(report: DailyReport, member: Member) -> str:
+def committed(view: View, member: Member) -> str:
     """When a commit of an entry was made, in the report's time zone."""
-    return member.committed_at.astimezone(report.zone).strftime("%Y-%m-%d %H:%M:%S")
+    return member.committed_at.astimezone(view.zone).strftime("%Y-%m-%d %H:%M:%S")

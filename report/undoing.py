@@ -20,14 +20,13 @@ class Changes:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Root, int]] = {}
 
-    def add(self, commit: Told, edges: Sequence[Edge]) -> tuple[Root, int]:
-        """The change of a commit, whose targets were added before."""
-        self._known[commit.sha] = found = self._change(commit, edges)
-        return found
+    def add(self, commit: Told, edges: Sequence[Edge]) -> None:
+        """Take in a commit that speaks of others; what it speaks of was added before, if it does so too."""
+        self._known[commit.sha] = self._change(commit, edges)
 
     def of(self, commit: Told) -> tuple[Root, int]:
-        """The change of a commit that was added."""
-        return self._known[commit.sha]
+        """The change of a commit; one that was not added speaks of none, and is a change of its own."""
+        return self._known.get(commit.sha) or (("sha", commit.sha), 1)
 
     def _change(self, commit: Told, edges: Sequence[Edge]) -> tuple[Root, int]:
         reverted = [edge.target for edge in edges if edge.kind == "reverts"]
@@ -48,20 +47,24 @@ def cancelled(
     day: Sequence[Told],
     edges: Mapping[str, Sequence[Edge]],
     changes: Changes,
-    may_cancel: Callable[[Told], bool],
+    may_cancel: Callable[[str], bool],
 ) -> list[list[Told]]:
     """Groups of commits of the day, in the order of landing, that leave nothing behind; `day` in that order too.
 
     Only what landed on one branch cancels out, only whole reverts do, and only what `may_cancel`.
     """
     standing: dict[Root, list[Told]] = defaultdict(list)  # what is in or out by now, by the change it is of
+    # Who speaks of nobody takes nothing back; whoever takes it back landed later, so it may stand from the beginning.
+    standing.update({("sha", commit.sha): [commit] for commit in day if not commit.references})
     found: list[tuple[list[Root], list[Told]]] = []
     for commit in day:
+        if not commit.references:
+            continue
         wanted = _undoes(commit, edges[commit.sha], changes)
         undone = [standing[root][-1] for root, sign in wanted.items() if _stands(standing[root], sign, changes)]
         fits = len(undone) == len(wanted) and all(one.branch == commit.branch for one in undone)
         aside = any(edge.aside for edge in edges[commit.sha] if edge.kind == "reverts")
-        if fits and all(map(may_cancel, [commit, *undone])) and mirrors(commit, undone, closely=aside):
+        if fits and all(may_cancel(one.sha) for one in (commit, *undone)) and mirrors(commit, undone, closely=aside):
             for root in wanted:
                 standing[root].pop()
             found.append((list(wanted), [*undone, commit]))
@@ -99,6 +102,8 @@ def _gathered(found: Sequence[tuple[list[Root], list[Told]]]) -> list[list[Told]
 
 def merged(day: Sequence[Told]) -> dict[str, list[Told]]:
     """What each merge of the day brought onto its branch, oldest first; `day` in the order of landing."""
+    if not any(len(commit.parents) > 1 for commit in day):
+        return {}
     by_sha = {commit.sha: commit for commit in day}
     seen = _trunks(day, by_sha)
     found: dict[str, list[Told]] = {}

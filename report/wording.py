@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.models import Analysis, ChangeType, Unseen
     from report.daily import DailyReport, Entry, Member, Rewrite
     from report.labels import Labels
+    from report.view import View
 
 LOW_SUMMARY_LIMIT = 100
 UNSEEN_SHOWN = 5
@@ -206,10 +207,10 @@ def is_backfilled(entry: Entry) -> bool:
     return entry.found_by is Found.BACKFILL
 
 
-def fields(report: DailyReport, entry: Entry, labels: Labels, tier_mark: str = "") -> list[Field]:
+def fields(view: View, entry: Entry, labels: Labels, tier_mark: str = "") -> list[Field]:
     """The analysis as labelled parts, as many as its tier has use for; `tier_mark` stands before the tier's name."""
     tier = f"{tier_mark} {tier_name(entry.tier, labels)}".strip()
-    why = judgement.why(entry, report.zone, labels)
+    why = judgement.why(entry, view.zone, labels)
     found = [Field("importance", labels.word("importance"), "line", f"{tier} · {why}" if why else tier)]
     if types := types_of(entry):
         named = labels.word("list_separator").join(labels.types[kind] for kind in types)

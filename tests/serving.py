@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from werkzeug.serving import make_server
 
-from core.ledger import Stamp
+from core.ledger import Stamp, StoredDay
+from core.ledger.packing import packed
 from core.ledger.stories import AmbiguousSha
 from core.models import CommitRecord
 from core.settings import Settings
@@ -37,6 +38,7 @@ class Shelves:
     commits: dict[tuple[str, str], CommitRecord] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
     past: dict[tuple[str, str], date] = field(default_factory=dict)
+    fragments: dict[tuple[str, date], list[bytes]] = field(default_factory=dict)
     asked: int = 0
 
     def repositories(self) -> list[str]:
@@ -74,10 +76,22 @@ class Shelves:
         days = {moment.astimezone(SHANGHAI).date() for moment in landed}
         return dict.fromkeys(days - self.report_stamps(repository).keys(), "")
 
-    def kin(self, repository: str, records: Sequence[CommitRecord]) -> list[CommitRecord]:
-        named = {one.commit.sha for one in records}
+    def has_commits(self, repository: str, day: date) -> bool:
+        return bool(self.records(repository, day))
+
+    def stored_day(self, repository: str, day: date) -> StoredDay:
+        found = self.records(repository, day)
+        said = [one.correction.model_dump_json().encode() if one.correction else None for one in found]
+        log = b"".join(self.fragments.get((repository, day), []))
+        return StoredDay([one.commit.sha for one in found], [packed(one) for one in found], said, log)
+
+    def keep_fragments(self, repository: str, day: date, fragments: Sequence[bytes]) -> bool:
+        self.fragments.setdefault((repository, day), []).extend(fragments)
+        return True
+
+    def kin_of(self, repository: str, asked: Mapping[str, Sequence[str]]) -> list[CommitRecord]:
         told = [one for (name, _), one in self.commits.items() if name == repository]
-        return [one for one in told if one.commit.sha not in named]
+        return [one for one in told if one.commit.sha not in asked]
 
     def find_commit(self, repository: str, prefix: str) -> str | None:
         found = [sha for name, sha in self.commits if name == repository and sha.startswith(prefix)]

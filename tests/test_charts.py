@@ -10,12 +10,12 @@ from hypothesis import given
 
 from core.models import Tier
 from report.charts import areas_chart, hours_chart, trend_chart
-from report.daily import anchor
 from report.filters import filters
 from report.html import html_page
 from report.json import count_from_json, report_json
 from report.labels import labels
 from report.trend import DayCount
+from report.view import anchor
 from tests.hostile import hostile_text
 from tests.outline import html_outline
 from tests.records import facts, record, report, varied_day

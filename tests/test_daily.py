@@ -11,9 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from core.models import Failure, Tier, Usage
-from report.daily import Source, anchor, web_site
+from report.daily import Source, web_site
 from report.figures import Coverage, Names, Spending, Tiers
 from report.labels import labels
+from report.view import anchor
 from report.wording import day_notes, dollars
 from tests.records import START, analysis, commit, judged_day, record, report, sha_of, varied_day
 

@@ -15,8 +15,9 @@ from report.json import report_from_json
 from tests.gitclone import Clone
 from tests.pushes import LANDED, REPOSITORY, push, sha
 from workers.app import message
+from workers.assembling import assembled
 from workers.closing import closes_at
-from workers.days import ask_sources, assembled, close_due_days, due_days
+from workers.days import ask_sources, close_due_days, due_days
 from workers.facts import facts_from
 from workers.rules import load_rules
 from workers.services import Services, connect
@@ -138,8 +139,10 @@ def test_the_same_records_give_the_same_report_and_no_new_revision(services: Ser
     done(services, 1)
     done(services, 2)
     close_due_days(services, CLOSES)
-    assert assembled(services, REPOSITORY, DAY) == assembled(services, REPOSITORY, DAY)
-    assert assembled(services, REPOSITORY, DAY).revision == 1
+    assert assembled(services.ledger, services.settings, REPOSITORY, DAY) == assembled(
+        services.ledger, services.settings, REPOSITORY, DAY
+    )
+    assert assembled(services.ledger, services.settings, REPOSITORY, DAY).revision == 1
 
 
 def test_a_commit_given_up_is_on_the_page_and_marked(services: Services) -> None:

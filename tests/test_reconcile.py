@@ -20,7 +20,7 @@ from tests.fakes.github import FakeGitHub
 from tests.gitclone import START, Clone, run_git
 from webhook.payload import Received, read_push
 from workers.app import messages
-from workers.days import assembled
+from workers.assembling import assembled
 from workers.gitrepo import GitRepository
 from workers.landings import Landing
 from workers.reconcile import Reconciled, backfill, reconcile
@@ -240,7 +240,7 @@ def test_after_a_force_push_old_results_stay_and_the_page_says_what_was_replaced
     assert queued == (0 if told else 1)
     assert set(shas(services)) == {base, *replaced, fresh}
     for _ in range(2):  # it is noted once
-        report = assembled(services, NAME, DAY)
+        report = assembled(services.ledger, services.settings, NAME, DAY)
         (rewrite,) = report.source.rewrites
         assert (rewrite.branch, rewrite.before, rewrite.after) == ("main", replaced[-1], fresh)
         assert rewrite.replaced == tuple(replaced)

@@ -24,8 +24,9 @@ from tests.records import report, sha_of, varied_day
 from tests.serving import Shelves, serving
 from tests.test_days import CLOSES, DAY, done, kept, received
 from workers.app import message
+from workers.assembling import assembled
 from workers.celeryconfig import beat_schedule, task_routes
-from workers.days import assembled, close_due_days, write_day
+from workers.days import close_due_days, write_day
 from workers.retention import expire_due
 from workers.services import Services, connect
 from workers.stages import give_up
@@ -216,7 +217,7 @@ def test_a_late_commit_joins_what_the_kept_report_tells(services: Services) -> N
     assert (report.revision, report.coverage.total, report.tiers.low + report.tiers.medium) == (2, 3, 3)
     assert report.trend[-1].total == 3
     assert expired(services) == 1
-    assert assembled(services, REPOSITORY, DAY) == report
+    assert assembled(services.ledger, services.settings, REPOSITORY, DAY) == report
 
 
 def test_an_expired_commits_page_is_made_from_its_days_report(services: Services) -> None:

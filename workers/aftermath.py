@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.ledger import Ledger, Told
 from core.models import Tier
 from core.references import references
+from report.kinship import told_from_record
 from report.stories import PART, tell
 from workers.notices import Change, Repaired, Retiered, Reverted
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from core.models import Commit, CommitRecord
+    from report.stories import Relation
 
 
 def taken_back_by(ledger: Ledger, record: CommitRecord) -> list[Commit]:
@@ -21,7 +25,7 @@ def taken_back_by(ledger: Ledger, record: CommitRecord) -> list[Commit]:
     if not any(one.kind == "reverts" for one in references(commit.message, commit.repository)):
         return []
     kin = ledger.kin(commit.repository, [record])
-    relations = tell([record], kin, ledger.zone, lambda _: False).relations.get(commit.sha, ())
+    relations = _relations([record], kin, ledger.zone).get(commit.sha, ())
     taken = {one.sha for one in relations if one.kind == "reverts"}
     return [other.commit for other in kin if other.commit.sha in taken]
 
@@ -31,7 +35,7 @@ def reverts_of(ledger: Ledger, records: Sequence[CommitRecord]) -> dict[str, tup
     repository = records[0].commit.repository
     kin = ledger.kin(repository, records)
     commits = {record.commit.sha: record.commit for record in (*records, *kin)}
-    relations = tell(records, kin, ledger.zone, lambda _: False).relations
+    relations = _relations(records, kin, ledger.zone)
     return {
         record.commit.id: tuple(
             Reverted(commits[one.sha], partly=one.detail == PART)
@@ -40,6 +44,12 @@ def reverts_of(ledger: Ledger, records: Sequence[CommitRecord]) -> dict[str, tup
         )
         for record in records
     }
+
+
+def _relations(
+    records: Sequence[CommitRecord], kin: Sequence[CommitRecord], zone: tzinfo
+) -> Mapping[str, Sequence[Relation]]:
+    return tell(map(told_from_record, records), map(told_from_record, kin), zone).relations
 
 
 def told_now(record: CommitRecord, reverts: Sequence[Reverted], *, alone: bool) -> Told:

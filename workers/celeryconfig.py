@@ -22,8 +22,8 @@ broker_connection_max_retries = None
 broker_transport_options = {
     "socket_connect_timeout": 5, "socket_timeout": 15, "health_check_interval": 3,
     # It would take two transactions a message, and one that fails while Redis is away takes a place of the prefetch
-    # limit for ever: with all places taken, a worker idled until it was restarted. What a dead worker had is found by the
-    # ledger, and much sooner.
+    # limit for ever: with all places taken, a worker idled until it was restarted. What a dead worker had is found by
+    # the ledger, and much sooner.
     "ack_emulation": False,
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The close of a day: which reports are due, assembling one from the ledger, and where it is kept."""
+"""The close of a day: which reports are due, and where each is kept."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import redis
 import structlog
 
 from core.ledger import Asked, day_bounds
-from report.daily import DailyReport, Entry, Rewrite, assemble
-from report.expired import expired_entries
+from core.models import Tier
+from report.daily import DailyReport
 from report.files import write_report
-from report.json import count_from_json, report_from_json, report_json
-from report.labels import labels
-from report.trend import DayCount, first_day
+from report.json import report_json
+from report.reading import entries_of_day, view_for
+from workers.assembling import assembled
 from workers.closing import closes_at, grace
 from workers.follow import found_by, has_source
-from workers.highlights import kept_highlights, renew_highlights
+from workers.highlights import renew_highlights
 from workers.notify import digest_soon
 from workers.publish import publish_soon
 from workers.reconcile import reconcile
@@ -39,52 +39,15 @@ ASK_AGAIN_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 600.0
 
 
-def assembled(services: Services, repository: str, day: date) -> DailyReport:
-    """A day's report as the ledger has it now; where it says anything new, one revision up from the kept one."""
-    settings = services.settings
-    kept = services.ledger.report(repository, day)
-    before = report_from_json(kept) if kept else None
-    asked = services.ledger.asked(repository, day)
-    records = services.ledger.records(repository, day)
-    report = assemble(
-        records,
-        repository=repository,
-        day=day,
-        timezone=settings.report_timezone,
-        language=settings.language_of(repository),
-        revision=before.revision if before else 1,
-        web_url=settings.web_url(repository),
-        source_ok=asked is None or asked.ok,
-        asked=_asked_in_words(services, repository, asked) if asked else "",
-        rewrites=_rewrites(services, repository, day),
-        earlier=_earlier_counts(services, repository, day),
-        elsewhere=services.ledger.kin(repository, records),
-        written=kept_highlights(services, repository, day),
-        expired=_expired(services, before) if before else (),
-    )
-    return report if before is None or report == before else report.model_copy(update={"revision": before.revision + 1})
-
-
-def _expired(services: Services, kept: DailyReport) -> tuple[Entry, ...]:
-    """What only the kept report still tells of its commits."""
-    return expired_entries(kept, services.ledger.past(kept.repository, [commit.sha for commit in kept.commits]))
-
-
-def _earlier_counts(services: Services, repository: str, day: date) -> list[DayCount]:
-    """The counts of the month before a day, by the reports that are kept of it."""
-    ledger = services.ledger
-    days = [other for other in ledger.report_days(repository) if first_day(day) <= other < day]
-    return [count_from_json(kept) for other in days if (kept := ledger.report(repository, other))]
-
-
 def write_day(services: Services, repository: str, day: date) -> DailyReport:
     """Assemble a day's report, keep it in the ledger and write its files; the same records give the same bytes."""
     if services.ledger.report(repository, day) is None:
         digest_soon(services, repository, day)  # before the report is kept, or a kill between the two would lose it
-    report = assembled(services, repository, day)
+    report = assembled(services.ledger, services.settings, repository, day)
     if renew_highlights(services, report):
-        report = assembled(services, repository, day)
-    services.ledger.save_report(repository, day, report_json([report]))
+        report = assembled(services.ledger, services.settings, repository, day)
+    tiers = [report.count(tier) for tier in Tier]
+    services.ledger.save_report(repository, day, report_json([report]), tiers)
     if "files" in services.repository(repository).publish:
         write_report(services.settings.report_dir, report)
     publish_soon(services, repository, day)
@@ -171,29 +134,6 @@ def _note_asked(services: Services, repository: str, day: date, now: datetime) -
         services.ledger.note_asked(repository, day, asked)
 
 
-def _asked_in_words(services: Services, repository: str, asked: Asked) -> str:
-    if not asked.branches:
-        return ""
-    at = asked.at.astimezone(services.settings.zone)
-    return labels(services.settings.language_of(repository)).word(
-        "asked_branches",
-        source=asked.source,
-        repository=repository,
-        branches=", ".join(asked.branches),
-        at=f"{at:%Y-%m-%d %H:%M}",
-        timezone=services.settings.report_timezone,
-    )
-
-
-def _rewrites(services: Services, repository: str, day: date) -> tuple[Rewrite, ...]:
-    ledger = services.ledger
-    pushes = ledger.forced_pushes(repository, *day_bounds(day, services.settings.zone))
-    return tuple(
-        Rewrite(branch=push.branch, before=push.before, after=push.after, replaced=ledger.replaced(repository, push)[1])
-        for push in pushes
-    )
-
-
 def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
     """Days that are over, have no report yet, and have waited for their commits long enough; oldest first.
 
@@ -213,7 +153,8 @@ def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
 
 
 def _complete(services: Services, repository: str, day: date) -> bool:
-    return all(record.analysis for record in services.ledger.records(repository, day))
+    entries = entries_of_day(services.ledger, day, view_for(services.settings, repository))
+    return all(entry.brief.origin for entry in entries)
 
 
 def _renew_day(services: Services, repository: str, day: date, changed: float, now: datetime) -> None:

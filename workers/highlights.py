@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date
 from typing import TYPE_CHECKING
 
 import redis
 import structlog
-from pydantic import ValidationError
 
 from core.errors import Transient
 from core.models import Tier, Usage, added
 from report.highlights import FEWEST, Highlight, Written, basis, notable
+from workers.assembling import kept_highlights
 from workers.budget import Purse, purse
 from workers.deadlines import within
 from workers.model_errors import AnalysisRefused, ModelUnavailable
@@ -29,16 +28,6 @@ log = structlog.get_logger()
 SECONDS = 90.0  # for all calls about one day
 LOCK_SECONDS = 180.0
 COMMITS_SHOWN = 40
-
-
-def kept_highlights(services: Services, repository: str, day: date) -> Written | None:
-    """What the model wrote of a day, if it was asked."""
-    document = services.ledger.highlights(repository, day)
-    try:
-        return Written.model_validate_json(document, extra="ignore") if document else None
-    except ValidationError:  # its text quotes what is stored; the model is asked again
-        log.warning("highlights_damaged", repository=repository, day=str(day))
-        return None
 
 
 def renew_highlights(services: Services, report: DailyReport) -> bool:
@@ -61,7 +50,7 @@ def renew_highlights(services: Services, report: DailyReport) -> bool:
 
 
 def _renewed(services: Services, report: DailyReport, entries: list[Entry]) -> bool:
-    kept = kept_highlights(services, report.repository, report.day)
+    kept = kept_highlights(services.ledger, report.repository, report.day)
     now = basis(report.entries, report.language)
     if kept and kept.basis == now:
         return False

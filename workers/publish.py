@@ -23,7 +23,7 @@ from core.errors import Permanent, Transient
 from core.ledger import Published, Target, Unpublished
 from report.json import report_from_json
 from report.letter import letter
-from report.markdown import markdown
+from report.markdown import markdown_bytes
 from report.parts import issue_text
 from workers.deadlines import within
 from workers.issues import Issues
@@ -213,7 +213,7 @@ def _commit(errand: Errand) -> str:
     report, table = errand.report, errand.services.repository(errand.report.repository)
     assert table.publish_to
     path = table.path_of(report.day)
-    content = markdown([report], address=_beside(table)).encode()
+    content = markdown_bytes([report], address=_beside(table))
     place = Place(table.publish_to, table.publish_branch, path)
     shown = f"{place.repository}:{path}"
     state = Published(place=f"{place.repository} {place.branch or ''} {path}", digest=blob_sha(content))

@@ -14,6 +14,7 @@ import structlog
 from core.errors import Permanent, Transient
 from core.ledger import MOST_LOSSES, Claim, Stage, Standing
 from core.models import Failure, Usage
+from report.reading import keep_finished, view_for
 from workers import batches
 from workers.app import message
 from workers.budget import Purse, purse
@@ -146,7 +147,9 @@ def _finish(services: Services, claim: Claim, judged: Judged) -> bool:
     }  # fmt: skip
     record = claim.record.model_copy(update=update)
     written = _patiently(lambda: services.ledger.finish(claim, record))
-    if not written:
+    if written:
+        keep_finished(services.ledger, record, view_for(services.settings, record.commit.repository))
+    else:
         services.ledger.spend(judged.analysis.usage, record.commit.repository, record.tier)
     return written
 

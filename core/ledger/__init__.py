@@ -33,6 +33,9 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     dirty                zset    "REPOSITORY DAY" → last change             until its report is assembled
     report:REPOSITORY:DAY  string  zlib JSON of the report                  for ever
     reports:REPOSITORY   zset    DAY → its ordinal                          for ever
+    tiers:REPOSITORY     hash    DAY → "HIGH MEDIUM LOW", the counts of its report  for ever
+    fragments:REPOSITORY:DAY  string  how its commits are shown, see report/fragments.py; at most 64 MB  until two days
+                                 after the day's end
     stamps:REPOSITORY    hash    DAY → "UNIX-TIME DIGEST" of its report     for ever
     lock:NAME            string  a lock's token                             seconds
     lead:NAME            string  the process that leads, and its token      seconds, unless renewed
@@ -82,6 +85,7 @@ from core.ledger.connection import LEASE_SECONDS, PATIENCE_SECONDS, day_bounds
 from core.ledger.corrections import CorrectionLedger
 from core.ledger.days import DayLedger, Stamp
 from core.ledger.failed import FailedLedger
+from core.ledger.fragments import FragmentLedger, StoredDay
 from core.ledger.highlights import HighlightLedger
 from core.ledger.leading import LeadLedger
 from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
@@ -102,8 +106,8 @@ __all__ = [
     "BUCKETS", "FULL_DEPTH_SHARE", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS",
     "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "Filing", "ForcedPush",
     "GivenBack", "Intent", "LastReport", "Ledger", "Meters", "NewerRecord", "News", "OpenBatch", "OutboxState",
-    "Outcome", "Published", "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status", "Swept",
-    "Target", "Told", "Trouble", "Unpublished", "Waiting", "day_bounds", "leave_to_newer",
+    "Outcome", "Published", "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status",
+    "StoredDay", "Swept", "Target", "Told", "Trouble", "Unpublished", "Waiting", "day_bounds", "leave_to_newer",
 ]  # fmt: skip
 
 
@@ -114,6 +118,7 @@ class Ledger(
     RetentionLedger,
     SearchedLedger,
     DayLedger,
+    FragmentLedger,
     MoneyLedger,
     CorrectionLedger,
     StatusLedger,

@@ -34,6 +34,12 @@ class DayLedger(Connection):
         shas = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
         return self._records(repository, [sha.decode() for sha in shas])
 
+    def has_commits(self, repository: str, day: date) -> bool:
+        """Whether any commit of a day is known by its record."""
+        start, end = day_bounds(day, self.zone)
+        count = self.redis.zcount(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
+        return bool(count)
+
     def _records(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
         if not shas:
             return []
@@ -65,13 +71,20 @@ class DayLedger(Connection):
             stored, *corrections = pipe.execute()
         return [unpacked(one, item, said) for one, item, said in zip(ids, stored, corrections, strict=True) if item]
 
-    def save_report(self, repository: str, day: date, document: bytes) -> None:
-        """Keep a day's report, as JSON bytes, for ever."""
+    def save_report(self, repository: str, day: date, document: bytes, tiers: Sequence[int] = ()) -> None:
+        """Keep a day's report, as JSON bytes, for ever; and beside it how many commits of each tier it has, if given.
+
+        `tiers` counts the high, the medium and the low ones.
+        """
         stamp = self._stamp(repository, day, document)
         with self.redis.pipeline() as pipe:
             pipe.set(f"{P}report:{repository}:{day}", zlib.compress(document))
             pipe.zadd(f"{P}reports:{repository}", {day.isoformat(): day.toordinal()})
             pipe.hset(f"{P}stamps:{repository}", day.isoformat(), f"{stamp.at!r} {stamp.digest}")
+            if tiers:
+                pipe.hset(f"{P}tiers:{repository}", day.isoformat(), " ".join(map(str, tiers)))
+            else:
+                pipe.hdel(f"{P}tiers:{repository}", day.isoformat())
             pipe.hset(f"{P}reported", repository, repr(time.time()))
             pipe.execute()
 
@@ -90,6 +103,11 @@ class DayLedger(Connection):
         if not days:
             return []
         return [_document(item) for item in self.redis.mget([f"{P}report:{repository}:{day}" for day in days])]
+
+    def tier_counts(self, repository: str, days: Sequence[date]) -> dict[date, tuple[int, ...]]:
+        """How many high, medium and low commits the reports of some days have, where that was kept beside them."""
+        found = self.redis.hmget(f"{P}tiers:{repository}", [day.isoformat() for day in days]) if days else []
+        return {day: tuple(map(int, row.split())) for day, row in zip(days, found, strict=True) if row}
 
     def report_stamps(self, repository: str) -> dict[date, Stamp | None]:
         """The days that have a report, newest first, with their stamps (None: written before there were any)."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
+from itertools import chain
 
 from core.errors import DaybookError
 from core.ledger.connection import P
@@ -16,8 +17,8 @@ from core.references import references, series_key, title_key
 
 SHORTEST_PREFIX = 4  # git's own
 NAMED_DIGITS = 7  # of a sha in a message, at least
-_LAST = b"\xff" * 40  # after every member that begins alike
-AT_ONCE = 500  # commits in one round trip
+AT_ONCE = 2000  # names looked up in one call of the script, which blocks Redis for a few milliseconds
+NAMED_SHA = "#"
 HOPS = 2  # a re-land names the revert, which names the original
 MOST_OF_ONE_NAME = 20
 MOST_KIN = 1000  # commits of other days that one day's page asks about
@@ -51,36 +52,37 @@ class StoryLedger(DayLedger, PastLedger):
 
     def kin(self, repository: str, records: Sequence[CommitRecord]) -> list[CommitRecord]:
         """The other commits that these name or are named by, directly or over one between; oldest first."""
-        given = {record.commit.sha for record in records}
-        found: dict[str, CommitRecord] = {}
-        fresh: Sequence[CommitRecord] = records
+        return self.kin_of(repository, {record.commit.sha: looked_up(record) for record in records})
+
+    def kin_of(self, repository: str, asked: Mapping[str, Sequence[str]]) -> list[CommitRecord]:
+        """The same of commits that are given by sha, each with what `looked_up` makes of its record."""
+        given, found = asked.keys(), dict[str, CommitRecord]()
         for _ in range(HOPS):
-            certain: dict[str, bool] = {}
-            for sha, sure in (pair for some in _chunks(fresh) for pair in self._named(repository, some)):
-                certain[sha] = certain.get(sha, False) or sure
+            certain = self._named(repository, asked)
             wanted = [sha for sha in certain if sha not in given and sha not in found][: MOST_KIN - len(found)]
-            known = {record.commit.sha for record in fresh}
             read = self._records(repository, wanted)
-            fresh = [record for record in read if certain[record.commit.sha] or _names_one(record, known)]
+            fresh = [record for record in read if certain[record.commit.sha] or _names_one(record, asked.keys())]
             found.update((record.commit.sha, record) for record in fresh)
+            asked = {record.commit.sha: looked_up(record) for record in fresh}
         return sorted(found.values(), key=lambda record: (record.commit.landed_at, record.commit.position))
 
-    def _named(self, repository: str, records: Sequence[CommitRecord]) -> Iterator[tuple[str, bool]]:
+    def _named(self, repository: str, asked: Mapping[str, Sequence[str]]) -> dict[str, bool]:
         """The shas of what these commits name, of what names them, and of what has a name in common with them.
 
         Each with whether that is certain: of what names them by its sha, the first digits alone were compared.
         """
-        named = self.shas_with(repository, (sha for record in records for sha in _shas_named(record)))
-        yield from ((sha, True) for found in named.values() for sha in found[:MOST_OF_ONE_NAME])
-        self.bring_up_to_date()
-        names = list(dict.fromkeys(name for record in records for name in _looked_up(record)))
-        with self.redis.pipeline(transaction=False) as pipe:
-            for name in names:
-                key, start = place_of(repository, name)
-                pipe.zrevrangebylex(key, b"[" + start + _LAST, b"[" + start, 0, MOST_OF_ONE_NAME)
-            answers = pipe.execute()
-        for name, answer in zip(names, answers, strict=True):
-            yield from ((sha_in(member), name[0] != "S") for member in answer)
+        names = list(dict.fromkeys(chain.from_iterable(asked.values())))
+        begun = self.shas_with(repository, (name[1:] for name in names if name[0] == NAMED_SHA))
+        certain = {sha: True for found in begun.values() for sha in found[:MOST_OF_ONE_NAME]}
+        others = [name for name in names if name[0] != NAMED_SHA]
+        for start in range(0, len(others), AT_ONCE):
+            some = others[start : start + AT_ONCE]
+            places = (part for name in some for part in place_of(repository, name))
+            rows = iter(self._run("kin", MOST_OF_ONE_NAME, *places))
+            for number, member in zip(rows, rows, strict=True):
+                sha = sha_in(member)
+                certain[sha] = certain.get(sha, False) or some[number][0] != "S"
+        return certain
 
     def commits(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
         """The records of some commits, in that order, without those that are not there any more."""
@@ -131,33 +133,27 @@ def _own(record: CommitRecord) -> Iterator[str]:
         yield f"n:{_digest(series_key(record.commit.title, author, record.facts.series))}"
 
 
-def _looked_up(record: CommitRecord) -> Iterator[str]:
-    """The names by which a commit's kin is found."""
-    yield f"S:{record.commit.sha[:NAMED_DIGITS]}"
+def looked_up(record: CommitRecord) -> tuple[str, ...]:
+    """The names by which a commit's kin is found, and with `#` before them the shas that it names."""
+    spoken = references(record.commit.message, record.commit.repository)
+    found = [f"{NAMED_SHA}{one.sha}" for one in spoken if one.sha]
+    found.append(f"S:{record.commit.sha[:NAMED_DIGITS]}")
     for name in _own(record):
         if name[0] in "pt":
-            yield f"{name.upper()[0]}{name[1:]}"
+            found.append(f"{name.upper()[0]}{name[1:]}")
         if name[0] in "pn":
-            yield name
-    for one in references(record.commit.message, record.commit.repository):
-        if one.pull_request:
-            yield f"p:{one.pull_request}"
-        if one.title:
-            yield f"t:{_digest(one.title)}"
+            found.append(name)
+    for one in spoken:
+        found += [f"p:{one.pull_request}"] if one.pull_request else []
+        found += [f"t:{_digest(one.title)}"] if one.title else []
+    return tuple(found)
 
 
-def _shas_named(record: CommitRecord) -> list[str]:
-    return [one.sha for one in references(record.commit.message, record.commit.repository) if one.sha]
-
-
-def _names_one(record: CommitRecord, shas: set[str]) -> bool:
+def _names_one(record: CommitRecord, shas: Collection[str]) -> bool:
     """Whether a commit's message names one of these by its sha."""
-    return any(sha.startswith(named) for named in _shas_named(record) for sha in shas)
+    spoken = [one.sha for one in references(record.commit.message, record.commit.repository) if one.sha]
+    return any(sha.startswith(named) for named in spoken for sha in shas)
 
 
 def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-
-
-def _chunks(records: Sequence[CommitRecord]) -> Iterator[Sequence[CommitRecord]]:
-    return (records[at : at + AT_ONCE] for at in range(0, len(records), AT_ONCE))

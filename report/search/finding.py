@@ -9,10 +9,10 @@ from datetime import date
 from typing import NamedTuple
 
 from core.models import ChangeType, Tier
-from report.daily import anchor
 from report.search.entries import Indexed
 from report.search.store import entry_from_text
 from report.search.tokens import Reading, Term, expression, terms
+from report.view import anchor
 
 PAGE_SIZE = 20
 MOST_PAGES = 500
