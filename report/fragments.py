@@ -99,14 +99,14 @@ def blocks(log: bytes) -> dict[bytes, tuple[int, ...]]:
 
     A log that ends in the middle of a block, as no writer leaves it, is read up to there.
     """
-    found, place, end = {}, 0, len(log)
+    found: dict[bytes, tuple[int, ...]] = {}
+    place, end = 0, len(log)
     while place + _HEAD.size <= end:
         key, *sizes = _HEAD.unpack_from(log, place)
-        place += _HEAD.size
-        found[key] = (place, *sizes)
-        place += sum(sizes)
-    if place > end:
-        found.popitem()
+        first = place + _HEAD.size
+        place = first + sum(sizes)
+        if place <= end:
+            found[key] = (first, *sizes)
     return found
 
 

@@ -25,7 +25,7 @@ from core.models import (
     Usage,
     Verdict,
 )
-from report.daily import DailyReport, assemble
+from report.daily import DailyReport, Entry, assemble
 
 REPOSITORY = "octocat/hello-world"
 START = datetime(2026, 2, 16, 17, 0, tzinfo=UTC)  # 01:00 on the 17th in Shanghai
@@ -234,7 +234,7 @@ def judged_day(language: Language = "zh") -> list[CommitRecord]:
     ]  # fmt: skip
 
 
-def report(records: Sequence[CommitRecord], repository: str = REPOSITORY, **changes: Any) -> DailyReport:
+def report(records: Sequence[CommitRecord | Entry], repository: str = REPOSITORY, **changes: Any) -> DailyReport:
     """The report of the 17th of February 2026 in Shanghai."""
     values: dict[str, Any] = {
         "repository": repository,

@@ -1,0 +1,159 @@
+"""Fragments: a page joined from what was kept of its commits is, byte for byte, what their records make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ledger import Ledger, Stage
+from core.ledger.connection import packed
+from core.models import CommitRecord, Correction, Push, Tier
+from report.daily import DailyReport, Entry, entry_from_record
+from report.fragments import KEY_BYTES, KeptEntry, block_of, blocks, entries_from, kept_parts
+from report.html import html_page
+from report.json import report_json
+from report.markdown import markdown
+from report.reading import entries_of_day, keep_finished
+from report.view import View, view_of
+from tests.conftest import SHANGHAI
+from tests.hostile import hostile_text
+from tests.records import REPOSITORY, analysis, judged_day, record, report, varied_day
+
+NOW = datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0)  # 10:00 in Shanghai
+TODAY = NOW.astimezone(SHANGHAI).date()
+VIEW = view_of(REPOSITORY, "Asia/Shanghai", "zh", "https://github.com")
+
+
+def today(records: list[CommitRecord]) -> list[CommitRecord]:
+    """The same commits, landed today."""
+    return [
+        one.model_copy(update={"commit": one.commit.model_copy(update={"landed_at": NOW + timedelta(minutes=n)})})
+        for n, one in enumerate(records)
+    ]
+
+
+def written(ledger: Ledger, records: list[CommitRecord]) -> None:
+    """Receive the commits and finish those that are analysed, as workers do."""
+    for one in records:
+        push = Push(repository=REPOSITORY, branch="main", before="0" * 40, after=one.commit.sha, forced=False,
+                    pushed_at=one.commit.landed_at, delivery=one.commit.sha, commits=(one.commit,))  # fmt: skip
+        ledger.receive(push, [b"{}"])
+        if one.analysis:
+            claim = ledger.claim(one.commit.id, Stage.FETCH)
+            assert claim
+            assert ledger.finish(claim, one)
+        if one.correction:
+            assert ledger.correct(one.commit.id, one.correction)
+
+
+def page(entries: Sequence[Entry | CommitRecord]) -> DailyReport:
+    return report(entries, day=TODAY)
+
+
+def forms(day: DailyReport) -> tuple[str, str, bytes]:
+    return markdown([day]), html_page([day]), report_json([day])
+
+
+def kept(entries: list[Entry]) -> list[bool]:
+    return [isinstance(entry, KeptEntry) for entry in entries]
+
+
+@pytest.mark.parametrize("made", [varied_day, judged_day])
+def test_a_page_from_fragments_is_the_page_from_records(ledger: Ledger, made: Callable[[], list[CommitRecord]]) -> None:
+    records = today(made())
+    written(ledger, records)
+    first = entries_of_day(ledger, TODAY, VIEW)
+    second = entries_of_day(ledger, TODAY, VIEW)
+    assert kept(first) == [False] * len(records)
+    assert kept(second) == [one.analysis is not None for one in records]  # what waits is not kept
+    assert forms(page(first)) == forms(page(second)) == forms(page(records))
+
+
+def test_what_a_worker_keeps_is_found(ledger: Ledger) -> None:
+    records = today(varied_day()[:3])
+    written(ledger, records)
+    for one in records:
+        keep_finished(ledger, one, VIEW)
+    entries = entries_of_day(ledger, TODAY, VIEW)
+    assert kept(entries) == [True] * 3
+    assert forms(page(entries)) == forms(page(records))
+
+
+def test_neighbours_change_a_page_and_not_its_fragments(ledger: Ledger) -> None:
+    """A revert that lands later takes the kept commit into its entry; a follow-up is linked from it."""
+    commits = today([
+        record(1, Tier.HIGH, "Add the flag (#12)"),
+        record(2, Tier.MEDIUM, "Document it (#13)\n\nFollow-up to #12."),
+        record(3, Tier.HIGH, 'Revert "Add the flag (#12)" (#14)'),
+    ])  # fmt: skip
+    for records, fresh in ((commits[:2], commits[:2]), (commits, commits[2:])):
+        written(ledger, fresh)
+        entries_of_day(ledger, TODAY, VIEW)
+        entries = entries_of_day(ledger, TODAY, VIEW)
+        assert all(kept(entries))
+        assert forms(page(entries)) == forms(page(records))
+    assert [len(entry.folded) for entry in page(entries).entries] == [1, 0]
+
+
+def test_a_changed_record_or_correction_is_never_shown_as_it_was(ledger: Ledger) -> None:
+    (before,) = today([record(1, Tier.LOW)])
+    written(ledger, [before])
+    entries_of_day(ledger, TODAY, VIEW)
+    after = before.model_copy(update={"analysis": analysis(summary="现在说的是别的。")})
+    ledger.redis.set(f"daybook:record:{before.commit.id}", packed(after))
+    (entry,) = entries_of_day(ledger, TODAY, VIEW)
+    assert "现在说的是别的" in markdown([page([entry])])
+    ledger.correct(before.commit.id, Correction(tier=Tier.HIGH, why="它影响所有部署", at=NOW))
+    for _ in range(2):
+        (entry,) = entries_of_day(ledger, TODAY, VIEW)
+        assert entry.tier is Tier.HIGH
+        assert "它影响所有部署" in markdown([page([entry])])
+
+
+def test_another_language_is_another_fragment(ledger: Ledger) -> None:
+    written(ledger, today([record(1, Tier.LOW)]))
+    entries_of_day(ledger, TODAY, VIEW)
+    english = View(REPOSITORY, "Asia/Shanghai", "en", "https://github.com")
+    (entry,) = entries_of_day(ledger, TODAY, english)
+    assert kept([entry]) == [False]
+    assert "Summary" in markdown([report([entry], day=TODAY, language="en")])
+
+
+def test_fragments_end_with_their_day_and_old_days_have_none(ledger: Ledger) -> None:
+    written(ledger, today([record(1, Tier.LOW)]))
+    entries_of_day(ledger, TODAY, VIEW)
+    key = f"daybook:fragments:{REPOSITORY}:{TODAY}"
+    assert 2 * 86400 < ledger.redis.ttl(key) <= 3 * 86400
+    assert not ledger.keep_fragments(REPOSITORY, TODAY - timedelta(days=3), [b"x"])
+    assert len(ledger.redis.keys("daybook:fragments:*")) == 1
+
+
+def test_a_broken_log_costs_time_alone(ledger: Ledger) -> None:
+    records = today([record(n, Tier.LOW) for n in (1, 2)])
+    written(ledger, records)
+    entries_of_day(ledger, TODAY, VIEW)
+    key = f"daybook:fragments:{REPOSITORY}:{TODAY}"
+    whole = ledger.redis.get(key)
+    for log in (whole[:-1], whole[:20], b"nonsense"):
+        ledger.redis.set(key, log)
+        assert forms(page(entries_of_day(ledger, TODAY, VIEW))) == forms(page(records))
+
+
+@given(st.binary(max_size=300))
+def test_no_log_at_all_is_read_beyond_its_end(log: bytes) -> None:
+    assert all(sum(place) <= len(log) for place in blocks(log).values())
+
+
+@given(hostile_text(), hostile_text(), hostile_text())
+def test_any_text_is_kept_as_it_is_rendered(title: str, summary: str, author: str) -> None:
+    written_by = analysis(Tier.MEDIUM, summary=summary, scope=(summary, title))
+    plain = entry_from_record(record(1, Tier.MEDIUM, title or "x", author=author, analysis=written_by))
+    day = report([record(1, Tier.MEDIUM, title or "x", author=author, analysis=written_by)])
+    block = block_of(b"k" * KEY_BYTES, plain, kept_parts(day.view, plain))
+    (entry,) = entries_from(block, day.view, list(blocks(block).values()))
+    assert forms(report([entry])) == forms(day)
+    assert entry.whole().member() == plain.member()
