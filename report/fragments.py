@@ -16,6 +16,7 @@ import struct
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.models import Found, PublicChange, Tier
@@ -113,13 +114,10 @@ def blocks(log: bytes) -> dict[bytes, tuple[int, ...]]:
 def entries_from(log: bytes, view: View, places: Sequence[tuple[int, ...]]) -> Iterator[Entry]:
     """The entries of some blocks of a log, in that order."""
     lines, found = [], []
-    for place, *sizes in places:
-        ends = []
-        for size in sizes:
-            ends.append(log[place : place + size])
-            place += size
-        lines.append(ends[0])
-        found.append(Kept(view, *ends[1:]))
+    for place in places:
+        line, *parts = [log[start:end] for start, end in pairwise(accumulate(place))]
+        lines.append(line)
+        found.append(Kept(view, *parts))
     for line, kept in zip(json.loads(b"[" + b",".join(lines) + b"]"), found, strict=True):
         yield _entry(line, kept)
 
