@@ -101,6 +101,7 @@ def leader_of(ledger: Ledger, among: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_frozen_and_a_killed_leader_are_replaced_and_two_never_send(
     ledger: Ledger, redis_url: str, tmp_path: Path
 ) -> None:
