@@ -157,11 +157,12 @@ def versions(folder: Path, url: str, *, new_form: bool) -> Iterator[tuple[Versio
 class Update:
     """One update: a stream of pushes, a ledger, and the versions that share it."""
 
-    pushes: list[Landing]
+    clone: Clone
     url: str
     ledger: Ledger
     older: Version
     newer: Version
+    pushes: list[Landing] = field(default_factory=list)
     ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
 
     def start(self, version: Version, *others: str) -> None:
@@ -173,8 +174,11 @@ class Update:
         return self.ports[version is self.newer]
 
     def deliver(self, version: Version, count: int) -> None:
-        """Post the next pushes to a version's web process."""
-        some, self.pushes = self.pushes[:count], self.pushes[count:]
+        """Make some commits and post their pushes to a version's web process."""
+        for number in range(len(self.pushes), len(self.pushes) + count):
+            self.clone.commit(f"Change {number} (#{number + 1})", {f"src/part_{number % 7}.py": f"value = {number}\n"})
+        some = chosen(self.clone.path, last=count)
+        self.pushes += some
         address = f"http://127.0.0.1:{self._port(version)}{HOOK_PATH}"
         assert len(list(post(some, address, SecretStr(SECRET), name=NAME, branch="main"))) == count
 
@@ -189,10 +193,9 @@ class Update:
 
 @contextmanager
 def update_of(folder: Path, *, new_form: bool) -> Iterator[Update]:
-    """A clone to replay, a Redis, and both versions; nothing of them started."""
+    """A clone to commit to, a Redis, and both versions; nothing of them started."""
     clone = Clone(folder / "clone")
-    for number in range(1 + 4 * A_PHASE):
-        clone.commit(f"Change number {number} (#{number + 1})", {f"src/part_{number % 7}.py": f"value = {number}\n"})
+    clone.commit("long ago", {"README": "1\n"})
     (folder / "daybook.toml").write_text(f'[[repository]]\nname = "{NAME}"\nsource = "{clone.path}"\n')
     server = RedisServer(folder / "redis")
     with ExitStack() as stack:
@@ -201,7 +204,7 @@ def update_of(folder: Path, *, new_form: bool) -> Iterator[Update]:
         ledger = Ledger(url, SHANGHAI)
         stack.callback(ledger.close)
         older, newer = stack.enter_context(versions(folder, url, new_form=new_form))
-        yield Update(chosen(clone.path, last=4 * A_PHASE), url, ledger, older, newer)
+        yield Update(clone, url, ledger, older, newer)
 
 
 @pytest.mark.slow
@@ -209,7 +212,7 @@ def update_of(folder: Path, *, new_form: bool) -> Iterator[Update]:
 @pytest.mark.parametrize("new_form", [False, True], ids=["new fields", "new form"])
 def test_an_update_in_mid_replay_loses_nothing(tmp_path: Path, *, new_form: bool) -> None:
     with update_of(tmp_path, new_form=new_form) as update:
-        older, newer, pushes = update.older, update.newer, update.pushes
+        older, newer = update.older, update.newer
         update.start(older, "worker", "control", "beat")
         update.deliver(older, A_PHASE)
         update.until(lambda status: status.analysed >= A_PHASE // 2)
@@ -223,7 +226,7 @@ def test_an_update_in_mid_replay_loses_nothing(tmp_path: Path, *, new_form: bool
         newer.start("beat")
         update.deliver(newer, A_PHASE)
         update.until(lambda status: status.waiting == 0)
-        check(update, [commit.sha for push in pushes for commit in push.commits], new_form=new_form)
+        check(update, [commit.sha for push in update.pushes for commit in push.commits], new_form=new_form)
         newer.stop()
         for version in (older, newer):
             said = "".join(version.lines)
