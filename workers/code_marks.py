@@ -79,7 +79,6 @@ _TEXT = re.compile(r"^\s*(?:[rfbu]{0,2}[\"'].*[\"'][,)]{0,3}|[)\]}]{1,4},?)\s*$"
 _COMMENT = re.compile(
     r"^\s*(?:#(?!\s{0,8}(?:include|define|if|el|endif|undef|pragma|\[))|//|/\*|\*(?:\s|/|$)|--\s|;;|\"\"\"|''')"
 )
-_COMMENT_SIGNS = ("#", "/", "*", "-", ";", '"', "'")
 # Words alone, no code punctuation: a line of a docstring whose quotes are out of view.
 _SENTENCE = re.compile(
     r"^\s{4,40}(?!(?:return|import|from|raise|assert|del|global|yield|await|not|pass|if|else|and|or|in|is|lambda)\b)"
@@ -160,20 +159,11 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
 
 def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool) -> list[str]:
     """The changed lines of one side that a machine reads: no blank lines, comments or docstrings."""
-    # Most lines are told by their first character; patterns are for the others.
-    kept = [
-        line
-        for line in changed
-        if (text := line.lstrip()) and not (text.startswith(_COMMENT_SIGNS) and _COMMENT.match(line))
-    ]
+    kept = [line for line in changed if line.strip() and not _COMMENT.match(line)]
     if not python or not kept:
         return kept
     docstrings = docstring_lines(side)
-    return [line for line in kept if line not in docstrings and not _is_sentence(line)]
-
-
-def _is_sentence(line: str) -> bool:
-    return line[0].isspace() and "(" not in line and "=" not in line and bool(_SENTENCE.match(line))
+    return [line for line in kept if line not in docstrings and not _SENTENCE.match(line)]
 
 
 def _joined(lines: list[str]) -> str:

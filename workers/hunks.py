@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 # A hostile or generated file must not cost more than an ordinary one: what lies beyond is not read.
 LINE_LIMIT = 400
@@ -45,39 +44,34 @@ def hunks(patch: str) -> Iterator[Hunk]:
         yield _hunk(context, lines)
 
 
-@lru_cache(maxsize=64)
-def docstring_lines(side: tuple[str, ...]) -> frozenset[str]:
+def docstring_lines(side: tuple[str, ...]) -> set[str]:
     """Lines between triple quotes; a hunk whose first triple quote stands alone began inside a docstring."""
     text = "\n".join(side)
     if '"""' not in text and "'''" not in text:
-        return frozenset()
+        return set()
     first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
     inside, found = first in {'"""', "'''"}, set[str]()
     for line in side:
-        if '"""' in line or "'''" in line:
+        quotes = line.count('"""') + line.count("'''")
+        if inside or quotes:
             found.add(line)
-            inside ^= (line.count('"""') + line.count("'''")) % 2 == 1
-        elif inside:
-            found.add(line)
-    return frozenset(line for line in found if "=" not in line or "=" not in _before_quotes(line))
-
-
-def _before_quotes(line: str) -> str:
-    return line.partition('"""')[0].partition("'''")[0]
+        inside ^= quotes % 2 == 1
+    return {line for line in found if "=" not in line.partition('"""')[0].partition("'''")[0] or line.count("=") == 0}
 
 
 def _hunk(context: str, lines: list[str]) -> Hunk:
     before, after = list[str](), list[str]()
     removed_at, added_at = list[int](), list[int]()
     for line in lines:
-        if line.startswith(" "):
+        sign = line[:1]
+        if sign == " ":
             text = line[1:]
             before.append(text)
             after.append(text)
-        elif line.startswith("+"):
+        elif sign == "+":
             added_at.append(len(after))
             after.append(line[1:])
-        elif line.startswith("-"):
+        elif sign == "-":
             removed_at.append(len(before))
             before.append(line[1:])
     removed, added = [before[place] for place in removed_at], [after[place] for place in added_at]

@@ -117,20 +117,11 @@ def exports(path: str, lines: tuple[str, ...]) -> Iterator[Named]:
     pattern = _EXPORTS.get(path[path.rfind(".") :].lower())
     if pattern is None:
         return
-    native = pattern is _C
     for line in lines:
-        if native and not _may_declare(line):
-            continue
         if found := pattern.match(line):
             words = [group for group in found.groups() if group]
             if not words[-1].startswith("_") and words[-1] not in {"if", "for", "while", "return", "switch", "sizeof"}:
                 yield Named("class" if words[0] in _TYPE_WORDS else "function", words[-1])
-
-
-def _may_declare(line: str) -> bool:
-    """Whether the costly pattern for C and its kin can match a line at all."""
-    called = line.endswith((";", "{")) and "(" in line
-    return called or "class " in line or "struct " in line or "enum " in line
 
 
 def _flags(text: str) -> Iterator[Named]:

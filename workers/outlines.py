@@ -84,7 +84,7 @@ def _staircase(header: str, lines: Sequence[str]) -> list[str]:
 
 
 def _depth(line: str) -> int:
-    expanded = line.expandtabs(8) if "\t" in line else line
+    expanded = line.expandtabs(8)
     return len(expanded) - len(expanded.lstrip())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import PurePosixPath
 
 from core.models import Facts, FileRole
@@ -100,13 +99,8 @@ def _siblings(facts: Facts, narrow: Narrow) -> str | None:
     return min(name for name in found if name)
 
 
-@lru_cache(maxsize=4096)
-def _lowered(path: str) -> PurePosixPath:
-    return PurePosixPath(path.lower())
-
-
 def _sibling(path: str, narrow: Narrow) -> str | None:
-    pure = _lowered(path)
+    pure = PurePosixPath(path.lower())
     if pure.stem in _SHARED_STEMS:
         return None
     if role_of_path(path) in _DELIVERY:  # requirements/runtime_ascend.txt, Dockerfile.rocm

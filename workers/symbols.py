@@ -84,10 +84,9 @@ def _held(context: str, lines: tuple[str, ...]) -> tuple[str, int]:
         return "", 0
     depth = len(found.group(1).expandtabs(8))
     for place, line in enumerate(lines):
-        text = line.expandtabs(8) if "\t" in line else line
-        bare = text.lstrip()
-        if bare and len(text) - len(bare) <= depth and not bare.startswith(_OUTSIDE):
-            return found.group(2), place if bare[0] not in "{}" else place + 1
+        text = line.expandtabs(8)
+        if text.strip() and len(text) - len(text.lstrip()) <= depth and not text.lstrip().startswith(_OUTSIDE):
+            return found.group(2), place if text.strip()[0] not in "{}" else place + 1
     return found.group(2), len(lines)
 
 
