@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import celery
 from celery import Celery
@@ -48,8 +48,7 @@ def connect_broker(url: str) -> None:
 
 def message(task: str, commit_id: str) -> bytes:
     """The message that makes a worker run `daybook.<task>` on a commit, as kombu's Redis transport would write it."""
-    filled = _template(task).replace(_ARGUMENT.encode(), commit_id.encode())
-    return filled.replace(_TASK_ID.encode(), str(uuid4()).encode())
+    return _template(task) % {b"argument": commit_id.encode(), b"id": _new_id()}
 
 
 def messages(task: str, commit_ids: Iterable[str]) -> list[bytes]:
@@ -59,7 +58,11 @@ def messages(task: str, commit_ids: Iterable[str]) -> list[bytes]:
 
 def wake(task: str) -> bytes:
     """The message that makes a worker run a task without arguments."""
-    return _encoded(task, []).replace(_TASK_ID.encode(), str(uuid4()).encode())
+    return _encoded(task, []) % {b"id": _new_id()}
+
+
+def _new_id() -> bytes:
+    return secrets.token_hex(16).encode()
 
 
 @cache
@@ -69,7 +72,7 @@ def _template(task: str) -> bytes:
 
 
 def _encoded(task: str, arguments: list[str]) -> bytes:
-    """Let Celery send to kombu's in-memory transport and take the finished message from there."""
+    """Let Celery send to kombu's in-memory transport and take the finished message from there; for bytes' `%`."""
     queue = celeryconfig.task_routes[f"daybook.{task}"]["queue"]
     with Connection("memory://") as connection:
         channel: Any = connection.channel()
@@ -78,4 +81,5 @@ def _encoded(task: str, arguments: list[str]) -> bytes:
         app.send_task(f"daybook.{task}", arguments, task_id=_TASK_ID, producer=producer)
         captured: dict[str, Any] = channel._get(queue)  # noqa: SLF001 - the transport's own record of it
     captured["properties"]["delivery_tag"] = _TASK_ID  # kombu's key for what is being delivered: one for each message
-    return json.dumps(captured).encode()
+    encoded = json.dumps(captured, separators=(",", ":")).replace("%", "%%")
+    return encoded.replace(_ARGUMENT, "%(argument)b").replace(_TASK_ID, "%(id)b").encode()

@@ -80,7 +80,7 @@ class WorkLedger(Connection):
         head = json.dumps({"sha": push.after, "pushed_at": at})
         queued, known = self._run_confirmed(
             "receive", push.repository, at, told, push.branch, head, self._today(), queue,
-            self.patience_seconds, len(push.commits), *commits,
+            self.patience_seconds, *commits,
         )  # fmt: skip
         return int(queued), int(known)
 

@@ -95,13 +95,37 @@ local function expect(key, kind)
   end
 end
 
--- Puts a commit at the start of the pipeline and hands its message to the worker.
-local function open(id, queue, message, patience)
-  redis.call('DEL', work_key(id))
-  redis.call('ZREM', P .. 'suspects', id)
-  redis.call('HSET', work_key(id), 'stage', 'fetch', 'token', '', 'attempts', 0, 'losses', 0, 'suspect', 0,
-    'queued', 1, 'not_before', 0)
-  redis.call('ZADD', due_key('fetch'), now + patience, id)
-  redis.call('ZADD', P .. 'open', now, id)
-  redis.call('LPUSH', queue, message)
+-- Runs a command of many arguments, with or without a key before them, on as many at a time as Lua's stack takes.
+-- Returns what it answered, one after the other. Calling a command costs more than running it: once for all is cheap.
+local AT_ONCE = 4000
+local function many(command, key, arguments)
+  local answers = {}
+  for from = 1, #arguments, AT_ONCE do
+    local to = math.min(from + AT_ONCE - 1, #arguments)
+    local answer = key and redis.call(command, key, unpack(arguments, from, to))
+      or redis.call(command, unpack(arguments, from, to))
+    if type(answer) == 'table' then
+      for i, value in ipairs(answer) do answers[from + i - 1] = value end
+    end
+  end
+  return answers
+end
+
+-- Puts commits at the start of the pipeline and hands their messages, as many, to the workers.
+local function open(ids, queue, messages, patience)
+  local works, due, owed = {}, {}, {}
+  local later, since = string.format('%.6f', now + patience), string.format('%.6f', now)
+  for i, id in ipairs(ids) do
+    works[i] = work_key(id)
+    due[2 * i - 1], due[2 * i] = later, id
+    owed[2 * i - 1], owed[2 * i] = since, id
+  end
+  many('DEL', nil, works)
+  many('ZREM', P .. 'suspects', ids)
+  for _, work in ipairs(works) do
+    redis.call('HSET', work, 'stage', 'fetch', 'token', '', 'attempts', '0', 'queued', '1', 'not_before', '0')
+  end
+  many('ZADD', due_key('fetch'), due)
+  many('ZADD', P .. 'open', owed)
+  many('LPUSH', queue, messages)
 end

@@ -1,48 +1,63 @@
 -- One push: records what is new, opens again what had failed, leaves the rest. Returns {queued, known}.
--- ARGV: repository, push score, push JSON, branch, head JSON, day of the counters, queue, patience, n,
---       then n times: sha, landing score, record, message.
-local repository, queue, patience, n = ARGV[1], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
-local landed, counters = P .. 'landed:' .. repository, P .. 'count:' .. ARGV[6]
+-- All types are checked before the first write: by TYPE, or by the command that reads the key.
+-- ARGV: repository, push score, push JSON, branch, head JSON, day of the counters, queue, patience,
+--       then for each commit: sha, landing score, record, message.
+local repository, queue, patience = ARGV[1], ARGV[7], tonumber(ARGV[8])
+local landed, failed = P .. 'landed:' .. repository, P .. 'failed'
+local pushes, heads, counters = P .. 'pushes:' .. repository, P .. 'heads:' .. repository, P .. 'count:' .. ARGV[6]
 for key, kind in pairs({
-  [landed] = 'zset', [P .. 'pushes:' .. repository] = 'zset', [P .. 'heads:' .. repository] = 'hash',
-  [P .. 'repositories'] = 'hash', [P .. 'failed'] = 'zset', [P .. 'open'] = 'zset', [P .. 'due:fetch'] = 'zset',
+  [landed] = 'zset', [pushes] = 'zset', [P .. 'open'] = 'zset', [due_key('fetch')] = 'zset',
   [counters] = 'hash', [P .. 'totals'] = 'hash', [queue] = 'list',
 }) do
   local wrong = expect(key, kind)
   if wrong then return wrong end
 end
+local head = redis.call('HGET', heads, ARGV[4])
+local met = redis.call('HEXISTS', P .. 'repositories', repository) == 1
 
-local queued, known = 0, 0
-for i = 0, n - 1 do
-  local at = 10 + i * 4
-  local id = repository .. '@' .. ARGV[at]
-  local fresh = redis.call('HSETNX', sha_key(repository, ARGV[at]), string.sub(ARGV[at], 3), '') == 1
-  if fresh then
-    redis.call('SET', P .. 'record:' .. id, ARGV[at + 2])
-    redis.call('ZADD', landed, ARGV[at + 1], ARGV[at])
+local told, ids = {}, {}
+for at = 9, #ARGV, 4 do
+  told[#told + 1] = ARGV[at]
+  ids[#ids + 1] = repository .. '@' .. ARGV[at]
+end
+local failures = many('ZMSCORE', failed, ids)
+local is_new = {} -- a sha stays where it is when its record expires
+for i, sha in ipairs(told) do is_new[i] = redis.call('HEXISTS', sha_key(repository, sha), string.sub(sha, 3)) == 0 end
+
+local opened, messages, seen, failed_before = {}, {}, {}, {}
+local new_places, new_records, fresh = {}, {}, 0
+for i, id in ipairs(ids) do
+  local at = 5 + 4 * i
+  if not seen[id] and is_new[i] then
+    fresh = fresh + 1
+    new_places[2 * fresh - 1], new_places[2 * fresh] = ARGV[at + 1], told[i]
+    redis.call('HSET', sha_key(repository, told[i]), string.sub(told[i], 3), '')
+    new_records[2 * fresh - 1], new_records[2 * fresh] = P .. 'record:' .. id, ARGV[at + 2]
+    opened[#opened + 1], messages[#messages + 1] = id, ARGV[at + 3]
+  elseif not seen[id] and failures[i] then
+    failed_before[#failed_before + 1] = id
+    opened[#opened + 1], messages[#messages + 1] = id, ARGV[at + 3]
   end
-  if fresh or redis.call('ZREM', P .. 'failed', id) == 1 then
-    open(id, queue, ARGV[at + 3], patience)
-    queued = queued + 1
-  else
-    known = known + 1
-  end
-  if fresh then
-    redis.call('HINCRBY', counters, 'received', 1)
-    redis.call('HINCRBY', P .. 'totals', 'received', 1)
-  end
+  seen[id] = true
 end
 
-redis.call('HINCRBY', counters, 'known', known)
-redis.call('HINCRBY', P .. 'totals', 'known', known)
+many('ZADD', landed, new_places)
+many('MSET', nil, new_records)
+many('ZREM', failed, failed_before)
+open(opened, queue, messages, patience)
+for counter, n in pairs({received = fresh, known = #ids - #opened}) do
+  if n > 0 then
+    redis.call('HINCRBY', counters, counter, n)
+    redis.call('HINCRBY', P .. 'totals', counter, n)
+  end
+end
 redis.call('EXPIRE', counters, 400 * 86400)
-redis.call('HSETNX', P .. 'repositories', repository, now)
+if not met then redis.call('HSET', P .. 'repositories', repository, now) end
 if ARGV[3] ~= '' then
-  redis.call('ZADD', P .. 'pushes:' .. repository, ARGV[2], ARGV[3])
-  redis.call('ZREMRANGEBYRANK', P .. 'pushes:' .. repository, 0, -5001)
-  local head = redis.call('HGET', P .. 'heads:' .. repository, ARGV[4])
+  redis.call('ZADD', pushes, ARGV[2], ARGV[3])
+  redis.call('ZREMRANGEBYRANK', pushes, 0, -5001)
   if not head or cjson.decode(head)['pushed_at'] <= tonumber(ARGV[2]) then
-    redis.call('HSET', P .. 'heads:' .. repository, ARGV[4], ARGV[5])
+    redis.call('HSET', heads, ARGV[4], ARGV[5])
   end
 end
-return {queued, known}
+return {#opened, #ids - #opened}
