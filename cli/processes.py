@@ -96,21 +96,27 @@ def check_free(host: str, port: int) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port (default: PORT or 8000).")
 def web(host: str | None, port: int | None) -> None:
     """Run the web process: the webhook and the pages."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
     from webhook.app import create_app
 
     settings = load_settings()
     url = _redis_url(settings)
-    check_free(host or settings.daybook_host, settings.port if port is None else port)
+    address, port = host or settings.daybook_host, settings.port if port is None else port
+    check_free(address, port)
     _bring_up_to_date(settings, url)
     create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
-    os.environ.update(REDIS_URL=url, DAYBOOK_HOST=host or settings.daybook_host)  # read by the server's own processes
+    os.environ.update(REDIS_URL=url, DAYBOOK_HOST=address)  # read by the server's own processes
+    serve("cli.processes:application", address, port)
+
+
+def serve(factory: str, address: str, port: int) -> None:
+    """Run the HTTP server for an application, whose factory is named as `module:function`, until it is told to stop."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
     Granian(
-        "cli.processes:application",
-        address=host or settings.daybook_host,
-        port=settings.port if port is None else port,
+        factory,
+        address=address,
+        port=port,
         interface=Interfaces.WSGI,
         factory=True,
         workers=int(os.environ.get("WEB_CONCURRENCY", "1")),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ledger import Ledger, Stage
-from core.ledger.connection import packed
+from core.ledger.packing import packed
 from core.models import CommitRecord, Correction, Push, Tier
 from report.daily import DailyReport, Entry, entry_from_record
 from report.fragments import KEY_BYTES, KeptEntry, block_of, blocks, entries_from, kept_parts

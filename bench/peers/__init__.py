@@ -1,0 +1,1 @@
+"""What Daybook is measured beside: small servers on others' libraries, and their configuration."""
