@@ -18,7 +18,7 @@ from tests.fakes.github import FakeGitHub
 from tests.gitclone import START, Clone
 from workers.days import close_due_days
 from workers.services import Services, connect
-from workers.stages import analyse_commit, fetch_commit
+from workers.stages import fetch_commit
 
 NAME = "octocat/Hello-World"
 DAY = date(2026, 2, 17)
@@ -59,12 +59,11 @@ def close(services: Services, now: datetime) -> None:
 
 
 def work(services: Services) -> None:
-    """Do what is queued, as workers would."""
+    """Do what is queued, as workers would: without a model a commit is done with its first stage."""
     for commit_id in [name.decode() for name in services.ledger.redis.zrange("daybook:open", 0, -1)]:
-        for stage, function in ((Stage.FETCH, fetch_commit), (Stage.ANALYSE, analyse_commit)):
-            claim = services.ledger.claim(commit_id, stage)
-            assert claim
-            assert function(services, claim)
+        claim = services.ledger.claim(commit_id, Stage.FETCH)
+        assert claim
+        assert fetch_commit(services, claim)
 
 
 def kept(services: Services, day: date = DAY) -> DailyReport | None:

@@ -58,8 +58,10 @@ class Worker:
         run(self.services, claim, STAGES[stage])
 
     def analyse(self, commit_id: str) -> CommitRecord:
-        """Analyse a commit; its record afterwards."""
-        self.stage(commit_id, Stage.ANALYSE)
+        """Analyse a commit, unless the rules alone did as its diff was read; its record afterwards."""
+        found = self.record(commit_id)
+        if found.analysis is None or self.services.ledger.redis.exists(f"daybook:work:{commit_id}"):
+            self.stage(commit_id, Stage.ANALYSE)
         return self.record(commit_id)
 
     def record(self, commit_id: str) -> CommitRecord:
