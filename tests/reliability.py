@@ -73,8 +73,9 @@ def results(ledger: Ledger) -> list[CommitRecord]:
 
 
 def calls(api: FakeAnthropic) -> Counter[str]:
-    """How often the model was asked about each commit."""
-    whole = [request for request in api.requests if request.body]  # a killed worker's may be cut off
+    """How often the model was asked about each commit, apart from the question for a closed day's highlights."""
+    complete = (request for request in api.requests if request.body)  # a killed worker's may be cut off
+    whole = [request for request in complete if "<day-" not in request.prompt]
     found = (_SHA.search(request.prompt) for request in whole if request.path == "/v1/messages")
     return Counter(match[1] for match in found if match)
 
