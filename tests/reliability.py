@@ -74,9 +74,9 @@ def results(ledger: Ledger) -> list[CommitRecord]:
 
 def calls(api: FakeAnthropic) -> Counter[str]:
     """How often the model was asked about each commit, apart from the question for a closed day's highlights."""
-    complete = (request for request in api.requests if request.body)  # a killed worker's may be cut off
-    whole = [request for request in complete if "<day-" not in request.prompt]
-    found = (_SHA.search(request.prompt) for request in whole if request.path == "/v1/messages")
+    messages = (request for request in api.requests if request.path == "/v1/messages")
+    complete = (request for request in messages if request.body)  # a killed worker's may be cut off
+    found = (_SHA.search(request.prompt) for request in complete if "<day-" not in request.prompt)
     return Counter(match[1] for match in found if match)
 
 
