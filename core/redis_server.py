@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 20.0  # a long append-only file is read before the server answers
 STOP_SECONDS = 10.0
+_PORTS = range(16_000, 32_000)  # Linux hands out ports from 32,768 on, others from 49,152
 LOCK_SECONDS = 5.0  # the server of a killed parent needs a moment to end
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -220,7 +221,15 @@ def _locked(path: Path) -> IO[str]:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nothing listens on at this moment."""
+    """A TCP port of loopback that nothing listens on at this moment.
+
+    It is below those that systems hand out by themselves: none of their connections takes it before the server is up,
+    or while the server is started again.
+    """
+    for port in secrets.SystemRandom().sample(_PORTS, 20):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -114,7 +114,7 @@ def test_a_limit_is_everybodys_and_nobody_sleeps(
     before = time.monotonic()
     with pytest.raises(Transient, match=r"^GitHub's request limit is reached: ") as caught:
         client.diff(NAME, SHA)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 20
     assert caught.value.shared
     assert caught.value.retry_after is not None
     assert expected[0] <= caught.value.retry_after <= expected[1]
@@ -145,7 +145,7 @@ def test_a_broken_connection_is_transient(fake: FakeGitHub, kind: Trouble) -> No
     before = time.monotonic()
     with pytest.raises(Transient, match="GitHub could not be reached"):
         GitHub(api_url=fake.url, timeout=1).diff(NAME, SHA)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 20
 
 
 def test_nobody_listening_is_transient(fake: FakeGitHub) -> None:

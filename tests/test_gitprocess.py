@@ -60,7 +60,8 @@ def children() -> list[psutil.Process]:
     alive = list[psutil.Process]()
     for process in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
-            alive += [process] if process.status() != psutil.STATUS_ZOMBIE else []
+            is_git = process.name() == "git" and process.status() != psutil.STATUS_ZOMBIE
+            alive += [process] if is_git else []
     return alive
 
 
@@ -169,7 +170,7 @@ def test_waiting_for_a_process_counts_towards_the_deadline(tmp_path: Path) -> No
 
     def occupy() -> None:
         with suppress(TimeoutError):
-            processes.ask(asleep, "x", seconds=1, limit=9)
+            processes.ask(asleep, "x", seconds=5, limit=9)
 
     first = threading.Thread(target=occupy)
     first.start()
@@ -177,7 +178,7 @@ def test_waiting_for_a_process_counts_towards_the_deadline(tmp_path: Path) -> No
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         processes.ask(asleep, "x", seconds=0.3, limit=9)
-    assert time.monotonic() - started < 0.8
+    assert time.monotonic() - started < 4
     first.join()
 
 

@@ -52,7 +52,7 @@ def test_commits_that_are_ready_are_told_as_they_landed_whatever_is_still_at_wor
     later, earlier = daybook.finish(7), daybook.finish(3)
     started = time.monotonic()
     assert ids(daybook.tell()) == [(earlier.id,), (later.id,)]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     sent = [message.at for message in daybook.slack.messages]
     assert sent[1] - sent[0] > 1
     first_of_all = daybook.finish(1)  # its analysis took longer

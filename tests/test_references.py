@@ -116,4 +116,4 @@ def test_a_long_message_costs_what_its_length_costs(piece: str) -> None:
     started = time.process_time()
     references(piece * 100_000, REPOSITORY)
     references("x\n" + piece * 100_000, REPOSITORY)
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 5  # seconds; what is quadratic takes minutes

@@ -63,7 +63,8 @@ def test_the_kill_of_a_worker_in_mid_call_leaves_one_result_after_its_lease(tmp_
     assert list(asked.values()) == [2]
 
 
-def test_twenty_kills_under_a_load_of_a_thousand_commits(tmp_path: Path) -> None:
+def test_twenty_kills_under_a_load_of_a_thousand_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.supervisor.LONGEST_PAUSE_SECONDS", 0.5)  # kills sooner after each other
     clone = many_commits(tmp_path / "clone", 1000)
     api = FakeAnthropic(key=KEY, delay=0.3)
     with api, with_model(configure(tmp_path, clone.path), api, DAYBOOK_CONCURRENCY="8") as running:

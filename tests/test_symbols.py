@@ -201,7 +201,7 @@ def test_hostile_code_is_parsed_within_bounds(path: str, piece: str) -> None:
     patch = "@@ -1,2 +1,2 @@\n+def f(): pass\n" + f"+{piece}\n" * 2_500
     started = process_time()
     touched(path, patch)
-    assert process_time() - started < 3.0
+    assert process_time() - started < 10
 
 
 def test_parsers_are_loaded_by_the_first_diff_not_by_the_import() -> None:
