@@ -29,13 +29,14 @@ lint: .venv/.ready
 types: .venv/.ready
 	$(BIN)/mypy
 
-# The fast tests; with ALL=1, or in CI, all of them and the coverage floor. Those that run whole Daybooks, kill and flood
-# them come last and two at a time, so that two cores are enough for each.
+# The fast tests; with ALL=1, or in CI, all of them and the coverage floor. Those that kill and flood whole Daybooks come
+# last, and run as they are: watching each of their lines would take half as long again and show nothing new.
 ifneq ($(ALL)$(CI),)
 test: lint types
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest -m 'not slow' -n 3
-	$(BIN)/python -m coverage run -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+	$(BIN)/python -m coverage run -m pytest -m 'slow and not kills' -n 3 --dist loadfile --no-loadscope-reorder --durations=15
+	$(BIN)/python -m pytest -m kills -n 3 --dist load --maxschedchunk 1 --durations=15
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 else

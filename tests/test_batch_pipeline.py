@@ -20,7 +20,7 @@ from tests.reliability import DAY, NAME, calls, kill, ledger_of
 from tests.running import SECRET, Daybook, daybook
 from workers.app import wake
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 KEY = "key-for-tests-0123456789"
 LOW = 20

@@ -19,7 +19,7 @@ from tests.running import deliver, web_process
 from tests.sentinels import PASSWORD, Place, Replicated, replicated
 from tests.test_webhook import many
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 
 @pytest.fixture

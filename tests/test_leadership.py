@@ -101,6 +101,7 @@ def leader_of(ledger: Ledger, among: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 @pytest.mark.timeout(300)
 def test_a_frozen_and_a_killed_leader_are_replaced_and_two_never_send(
     ledger: Ledger, redis_url: str, tmp_path: Path
@@ -135,6 +136,7 @@ def test_a_frozen_and_a_killed_leader_are_replaced_and_two_never_send(
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_status_check_and_metrics_tell_who_leads(ledger: Ledger, redis_url: str, tmp_path: Path) -> None:
     with beats(redis_url, tmp_path, 2):
         name = f"beat@{os.uname().nodename}/{leader_of(ledger, 2)}"

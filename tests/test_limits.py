@@ -133,6 +133,7 @@ def test_a_limit_without_a_time_doubles_its_pause(ledger: Ledger) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_a_limit_of_the_model_stops_all_calls_and_everything_is_analysed_afterwards(tmp_path: Path) -> None:
     clone = many_commits(tmp_path / "clone", 30)
     with FakeAnthropic(key=KEY, delay=0.05) as api:
@@ -157,6 +158,7 @@ def test_a_limit_of_the_model_stops_all_calls_and_everything_is_analysed_afterwa
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_a_limit_of_github_leaves_a_local_clone_alone(tmp_path: Path) -> None:
     local, remote = many_commits(tmp_path / "local", 20), many_commits(tmp_path / "remote", 5)
     configure(tmp_path, local.path)
@@ -178,6 +180,7 @@ def test_a_limit_of_github_leaves_a_local_clone_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_a_commit_that_github_does_not_know_yet_is_asked_for_once_more(tmp_path: Path) -> None:
     clone = many_commits(tmp_path / "clone", 2)
     with FakeGitHub() as github:
@@ -192,6 +195,7 @@ def test_a_commit_that_github_does_not_know_yet_is_asked_for_once_more(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 def test_a_refused_commit_is_shown_by_its_facts_and_what_it_cost_is_counted(tmp_path: Path) -> None:
     clone = many_commits(tmp_path / "clone", 2)
     with FakeAnthropic(key=KEY) as api:

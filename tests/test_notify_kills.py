@@ -18,7 +18,7 @@ from tests.running import daybook
 from tests.test_analyst import KEY
 from tests.test_reliability import send
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 COUNT = 200
 KILLS = 5

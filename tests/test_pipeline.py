@@ -80,6 +80,7 @@ while read -r line; do case "$line" in echo*) ;; *) sleep 0.1;; esac; echo "$lin
     return f"{folder}:{PLAIN['PATH']}"
 
 
+@pytest.mark.kills
 def test_200_commits_survive_the_kill_of_their_worker(tmp_path: Path) -> None:
     clone = clone_of(tmp_path / "clone", 200)
     with daybook(configured(tmp_path, clone), DAYBOOK_CONCURRENCY="8", PATH=slow_git(tmp_path / "bin")) as running:
@@ -98,6 +99,7 @@ def test_200_commits_survive_the_kill_of_their_worker(tmp_path: Path) -> None:
     assert (status.received, status.analysed, status.waiting, status.failed) == (200, 200, 0, 0)
 
 
+@pytest.mark.kills
 def test_a_flushed_queue_loses_nothing(tmp_path: Path) -> None:
     clone = clone_of(tmp_path / "clone", 40)
     with daybook(configured(tmp_path, clone), only={"web"}) as running:

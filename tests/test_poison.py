@@ -16,7 +16,7 @@ from tests.running import PLAIN, daybook
 from tests.test_pipeline import post
 from workers.children import FREE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 HEALTHY = 100
 # A regular expression that runs for years inside one C call, so that no other thread runs either. It comes by a

@@ -24,7 +24,7 @@ from tests.test_pipeline import post
 from workers.app import message
 from workers.landings import Landing
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 
 LEASE = "3"
 

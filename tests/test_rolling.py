@@ -208,6 +208,7 @@ def update_of(folder: Path, *, new_form: bool) -> Iterator[Update]:
 
 
 @pytest.mark.slow
+@pytest.mark.kills
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("new_form", [False, True], ids=["new fields", "new form"])
 def test_an_update_in_mid_replay_loses_nothing(tmp_path: Path, *, new_form: bool) -> None:
