@@ -86,13 +86,34 @@ def test_a_repaired_analysis_is_told(daybook: Teller) -> None:
     assert line.ids == (f"{one.id} repaired",)
 
 
-def test_below_a_list_there_is_a_line_alone(daybook: Teller) -> None:
+def test_a_list_is_brought_up_to_date_and_a_line_below_it_names_the_commit(daybook: Teller) -> None:
+    commits = [daybook.finish(number) for number in range(6)]
+    (first,) = daybook.tell()
+    daybook.retier(commits[2], Tier.HIGH)
+    listed, line = daybook.tell()
+    assert (listed.ts, listed.ids, listed.edited, line.thread) == (first.ts, first.ids, True, first.ts)
+    assert line.text == "Change number 2 (0000002): Tier changed from low to high: it is in every deployment"
+    assert "🔴 High (1)" in str(listed.blocks)
+    assert "🟢 Low (5)" in str(listed.blocks)
+
+
+def test_a_list_says_what_was_taken_back_since(daybook: Teller) -> None:
     commits = [daybook.finish(number) for number in range(6)]
     daybook.tell()
+    revert = daybook.finish(7, f"Revert it\n\nThis reverts commit {commits[3].sha}.")
+    listed, *_ = daybook.tell()
+    assert listed.edited
+    assert f"Change number 3 · Reverted by {revert.sha[:7]}" in str(listed.blocks)
+    assert "Reverted by" not in str(listed.blocks).replace(f"Change number 3 · Reverted by {revert.sha[:7]}", "")
+
+
+def test_a_list_of_which_it_is_not_known_what_stood_in_it_gets_its_line_alone(daybook: Teller) -> None:
+    commits = [daybook.finish(number) for number in range(6)]
+    (first,) = daybook.tell()
+    daybook.services.ledger.redis.delete(f"daybook:told:list {first.ts}")
     daybook.retier(commits[2], Tier.HIGH)
     listed, line = daybook.tell()
     assert (listed.edited, line.thread) == (False, listed.ts)
-    assert line.text == "Change number 2 (0000002): Tier changed from low to high: it is in every deployment"
 
 
 def test_a_deleted_message_is_left_alone(daybook: Teller) -> None:

@@ -21,10 +21,12 @@ from workers.sentences import cut
 if TYPE_CHECKING:
     from core.models import CommitRecord
     from workers.notices import Notice, Reverted
+    from workers.roundups import Occasion
     from workers.services import Services
 
 MOST_SINGLE: Final = 5  # more commits than these come in one list
 MOST_LISTED: Final = 100
+LIST: Final = "list"  # under which a draft keeps what stands in its list, until the message has a time stamp
 MOST_ID_CHARACTERS: Final = 7_000  # of a list: Slack's metadata has a limit
 
 
@@ -67,16 +69,19 @@ class Drafting:
         if not wanted:
             return Draft(moot=moot)
         together = [one for one in wanted if not one.attempts]  # what failed before goes alone, not to fail the others
-        morning = any(one.quiet for one in together)
-        if len(together) <= (1 if morning else MOST_SINGLE):
+        occasion: Occasion = "morning" if any(one.quiet for one in together) else "burst"
+        if len(together) <= (1 if occasion == "morning" else MOST_SINGLE):
             together = wanted[:1]
         records = _within_metadata([found[one.subject][0] for one in together])
         reverts = self._reverts(records)
-        alone = len(records) == 1
+        ids, alone = tuple(record.commit.id for record in records), len(records) == 1
+        told = {record.commit.id: told_now(record, reverts[record.commit.id], alone=alone) for record in records}
+        if not alone:
+            told[LIST] = Told(listed=ids, occasion=occasion)
         return Draft(
-            entries=tuple(f"commit {record.commit.id}" for record in records),
-            notice=self._first_notice([found[record.commit.id] for record in records], reverts, morning=morning),
-            told={record.commit.id: told_now(record, reverts[record.commit.id], alone=alone) for record in records},
+            entries=tuple(f"commit {name}" for name in ids),
+            notice=self._first_notice([found[name] for name in ids], reverts, occasion),
+            told=told,
             moot=moot,
         )
 
@@ -84,15 +89,14 @@ class Drafting:
         self,
         found: Sequence[tuple[CommitRecord, Route]],
         reverts: Mapping[str, tuple[Reverted, ...]],
-        *,
-        morning: bool,
+        occasion: Occasion,
     ) -> Notice:
         mention = tuple(dict.fromkeys(name for _, route in found for name in route.mention))
         records = [record for record, _ in found]
         if len(records) == 1:
             changes = reverts[records[0].commit.id]
             return commit_notice(records[0], self._settings, mention=mention, changes=changes)
-        return list_notice(records, self._settings, occasion="morning" if morning else "burst", mention=mention)
+        return list_notice(records, self._settings, occasion=occasion, mention=mention, reverts=reverts)
 
     def _to_tell(self, group: Sequence[Waiting]) -> dict[str, tuple[CommitRecord, Route]]:
         """The commits that are still to be told here, by id, as they are by now."""
@@ -149,10 +153,10 @@ class Drafting:
         # An entry stays until all that it stands for is told, each thing by a message of its own.
         entries = (one.entry,) if len(news) == 1 else ()
         line, thread = update_notice(record, change, self._settings), told.ts if changeable else None
-        if not (changeable and told.alone):
-            return Draft(entries, self._named(line, record), {one.subject: after}, thread=thread)
-        draft = Draft(entries, line, {one.subject: after}, thread=thread)
-        return self._replacing(draft, record, reverts, told)
+        if told.alone and changeable:
+            return self._replacing(Draft(entries, line, {one.subject: after}, thread=thread), record, reverts, told)
+        draft = Draft(entries, self._named(line, record), {one.subject: after}, thread=thread)
+        return self._replacing_list(draft, told) if changeable else draft
 
     def _named(self, line: Notice, record: CommitRecord) -> Notice:
         """A line that says which commit it speaks of: it does not hang on that commit's own message."""
@@ -165,6 +169,20 @@ class Drafting:
         route, changes = self._route(record), since_first(record, reverts, told)
         mention = route.mention if route else ()
         notice = commit_notice(record, self._settings, mention=mention, changes=changes)
+        return replace(draft, replaces=(Posted(told.channel, told.ts), notice))
+
+    def _replacing_list(self, draft: Draft, told: Told) -> Draft:
+        """With the list that the commit stands in brought up to date, as long as it is known what else stands there."""
+        name = f"{LIST} {told.ts}"
+        kept = self._ledger.told_of([name]).get(name, {}).get(self._channel)
+        records = {record.commit.id: record for record in self._records(kept.listed)} if kept else {}
+        if not kept or len(records) < len(kept.listed):
+            return draft
+        listed = [records[one] for one in kept.listed]
+        found = [route for record in listed if (route := self._route(record))]
+        mention = tuple(dict.fromkeys(one for route in found for one in route.mention))
+        occasion: Occasion = "morning" if kept.occasion == "morning" else "burst"
+        notice = list_notice(listed, self._settings, occasion=occasion, mention=mention, reverts=self._reverts(listed))
         return replace(draft, replaces=(Posted(told.channel, told.ts), notice))
 
 

@@ -19,7 +19,7 @@ import structlog
 from core.errors import Permanent, Transient
 from core.ledger import Intent, Trouble, Waiting
 from workers.channels import MessageGone, MessageRefused
-from workers.drafts import Drafting
+from workers.drafts import LIST, Drafting
 from workers.pauses import Paused, admitted
 from workers.slack_errors import ScopeMissing
 
@@ -185,7 +185,11 @@ class Outbox:
     def _settle(self, intent: Intent, posted: Posted) -> None:
         """Keep what was told; what hangs on an earlier message leaves that where it stands."""
         where = {} if intent.thread else {"channel": posted.channel, "ts": posted.ts}
-        told = {name: state.model_copy(update=where) for name, state in intent.told.items()}
+        told = {
+            f"{LIST} {posted.ts}" if name == LIST else name: state.model_copy(update=where)
+            for name, state in intent.told.items()
+            if posted.ts or name != LIST  # what cannot be found again is not changed later
+        }
         self._ledger.settle(self._name, "told", intent=intent, entries=intent.entries, told=told)
 
     def _spare(self, group: Sequence[Waiting], reason: str) -> None:

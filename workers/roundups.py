@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from core.models import Tier
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from report.daily import DailyReport
     from report.labels import Labels
+    from workers.notices import Reverted
 
 MOST_COMMITS: Final = 20  # in a list, each with its link
 MOST_HIGH: Final = 10  # in a digest
@@ -28,11 +30,17 @@ Occasion = Literal["burst", "morning", "backfill"]
 
 
 def list_notice(
-    records: Sequence[CommitRecord], settings: Settings, *, occasion: Occasion = "burst", mention: Sequence[str] = ()
+    records: Sequence[CommitRecord],
+    settings: Settings,
+    *,
+    occasion: Occasion = "burst",
+    mention: Sequence[str] = (),
+    reverts: Mapping[str, Sequence[Reverted]] = MappingProxyType({}),
 ) -> Notice:
     """One or more commits by tier, within a tier in the order given; of many, the most important ones and a count.
 
     `occasion` is why they come together: many at once, what waited for the end of quiet hours, or what was found later.
+    `reverts` is by whom a commit was taken back, by its id.
     """
     names = list(dict.fromkeys(record.commit.repository for record in records))
     words = labels(settings.language_of(names[0]))
@@ -43,7 +51,7 @@ def list_notice(
         language=words.language,
         headline=words.word(f"notify_{occasion}", n=len(records), places=places),
         page=_list_page(records, names, settings),
-        fields=tuple(_tiers(records, settings, words, several=len(names) > 1)),
+        fields=tuple(_tiers(records, settings, words, reverts, several=len(names) > 1)),
         mention=tuple(mention),
     )
 
@@ -79,21 +87,34 @@ def _list_page(records: Sequence[CommitRecord], names: Sequence[str], settings: 
     return page_link(settings, names[0]) if len(names) == 1 else None
 
 
-def _tiers(records: Sequence[CommitRecord], settings: Settings, words: Labels, *, several: bool) -> Iterator[Part]:
+def _tiers(
+    records: Sequence[CommitRecord],
+    settings: Settings,
+    words: Labels,
+    reverts: Mapping[str, Sequence[Reverted]],
+    *,
+    several: bool,
+) -> Iterator[Part]:
     left = MOST_COMMITS
     for tier in Tier:
         if group := [record for record in records if record.tier is tier]:
             shown, rest = group[:left], len(group[left:])
             left -= len(shown)
-            lines = tuple(_line(record, settings, several=several) for record in shown)
+            lines = tuple(_line(one, settings, words, reverts.get(one.commit.id, ()), several=several) for one in shown)
             label = words.word("notify_tier", mark=TIER_MARKS[tier], tier=wording.tier_name(tier, words), n=len(group))
             yield Part(label, lines, words.word("lines_more", n=rest) if rest else "")
 
 
-def _line(record: CommitRecord, settings: Settings, *, several: bool) -> Line:
+def _line(
+    record: CommitRecord, settings: Settings, words: Labels, reverts: Sequence[Reverted], *, several: bool
+) -> Line:
     title = cut(entry_from_record(record).title, TITLE_LIMIT)
     place = f"{record.commit.repository}: " if several else ""
-    return Line(f"{place}{title}", commit_link(settings, record.commit))
+    said = [
+        words.word("story_reverted_by_part" if one.partly else "story_reverted_by", commit=one.by.sha[:7])
+        for one in reverts
+    ]
+    return Line(" · ".join((f"{place}{title}", *said)), commit_link(settings, record.commit))
 
 
 def _counts(report: DailyReport, words: Labels) -> Iterator[str]:

@@ -67,6 +67,7 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     outbox-due:CHANNEL   zset    ENTRY → from when it may be told               as its outbox
     intent:CHANNEL       string  JSON Intent, a message that may be posted or not  until that is known
     told:ID              hash    CHANNEL → JSON Told; of a digest: told:REPOSITORY DAY  as its record; 30 days
+                                 of a list: told:list TS                         30 days
     notify-troubles      hash    CHANNEL → JSON Trouble                         until something is told there again
     notices              hash    "CHANNEL told", "… dropped", "… repeated" … → n  for ever
     alive                zset    process → last seen                        a day

@@ -28,7 +28,7 @@ class Told(_Kept):
 
     `channel` and `ts` are empty where a channel does not say. A list has several commits (not `alone`). The rest is of
     commits only: the tier and whether the analysis was lacking, as told at first and as told last, and the shas of the
-    reverts that were told of.
+    reverts that were told of. Of a list, kept as `list TS`, there are its commits' ids and why they came together.
     """
 
     channel: str = ""
@@ -39,6 +39,8 @@ class Told(_Kept):
     degraded: bool = False
     first_degraded: bool = False
     reverted: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    occasion: str = ""
 
 
 class Intent(_Kept):
@@ -222,8 +224,8 @@ class NoticeLedger(Connection):
     ) -> bool:  # fmt: skip
         """End an intent (None: there is none), take entries off the outbox and keep what was told, all at once.
 
-        `told` is by commit id, or by `OWNER/REPO DAY` of a digest; `count` of the outcome are counted. False when the
-        intent is not the one that stands: then nothing is done.
+        `told` is by commit id, `OWNER/REPO DAY` of a digest or `list TS`; `count` of the outcome are counted. False
+        when the intent is not the one that stands: then nothing is done.
         """
         rows = [text for name, state in (told or {}).items()
                 for text in (name, state.model_dump_json(exclude_defaults=True),

@@ -32,7 +32,7 @@ from typing import Any, ClassVar, Self
 from tests.fakes import anthropic_batches
 from tests.fakes.anthropic_batches import Batches
 from tests.fakes.anthropic_behaviours import FAILURES, Behaviour, answer_text, refusal_of, stop_reason_of
-from tests.fakes.anthropic_replies import Asked, commit_in, named_file, wants_chinese
+from tests.fakes.anthropic_replies import Asked, commit_in, thing_in, wants_chinese
 from tests.fakes.anthropic_requests import Recorded
 from tests.fakes.anthropic_rules import MAX_BODY_BYTES, MODELS, Refused, check_headers, check_message_request, invalid
 from tests.fakes.anthropic_tokens import Clock, Prompt, PromptCache, count_tokens
@@ -171,7 +171,8 @@ class FakeAnthropic:
         schema = ((request.body.get("output_config") or {}).get("format") or {}).get("schema")
         chinese = wants_chinese(request.system) is not (behaviour is Behaviour.WRONG_LANGUAGE)
         if schema is None:
-            return f"`{named_file(request.prompt)}` " + ("有改动。" if chinese else "has changed.")
+            thing = thing_in(request.prompt, chinese=chinese)
+            return f"{thing} " + ("有改动。" if chinese else "has changed.")
         opinion = self.opinions.get(commit_in(request.prompt) or "")
         return answer_text(Asked(schema, request.system, request.prompt, chinese, opinion), behaviour)
 

@@ -67,12 +67,18 @@ def shown_files(prompt: str) -> list[str]:
     return list(dict.fromkeys(one or other for one, other in _FILE.findall(prompt)))
 
 
-def named_file(prompt: str) -> str:
-    """The first file of the diff in the prompt, or of its facts and notes where it has no diff."""
+def named_file(prompt: str) -> str | None:
+    """The first file of the diff in the prompt, or of its facts and notes where it has no diff; None of no file."""
     if files := shown_files(prompt):
         return files[0]
     found = _PATH_IN_FACTS.search(prompt)
-    return (found[1] or found[2]) if found else "README.md"
+    return (found[1] or found[2]) if found else None
+
+
+def thing_in(prompt: str, *, chinese: bool) -> str:
+    """What a text about the prompt's commit speaks of: its first file as a code span, or the commit itself."""
+    file = named_file(prompt)
+    return f"`{file}`" if file else ("该提交" if chinese else "the commit")
 
 
 def commit_in(prompt: str) -> str | None:
@@ -134,7 +140,7 @@ class _Writer:
             case "array":
                 return self._entries(schema["items"], name)
             case "string":
-                return self._text(name, file or named_file(self._asked.prompt))
+                return self._text(name, file)
             case kind:
                 return {"integer": 1, "number": 1.5, "boolean": True}.get(kind)
 
@@ -152,12 +158,13 @@ class _Writer:
         text = "`{sha}` 影响所有部署。" if self._asked.chinese else "`{sha}` reaches every deployment."
         return {"text": self._said or text.format(sha=sha[:7]), "commits": [sha[:10]]}
 
-    def _text(self, name: str, file: str) -> str:
+    def _text(self, name: str, file: str | None) -> str:
         if name == "path":
-            return file if self._said is None else INVENTED[0]
+            return (file or named_file(self._asked.prompt) or "") if self._said is None else INVENTED[0]
         if name == "tier_reason" and self._reason is not None:
             return self._reason
         if self._said is not None:
             return self._said
         texts = _ZH if self._asked.chinese else _EN
-        return texts.get(name, texts[""]).format(file=file)
+        thing = f"`{file}`" if file else thing_in(self._asked.prompt, chinese=self._asked.chinese)
+        return texts.get(name, texts[""]).replace("`{file}`", thing)
