@@ -263,7 +263,7 @@ def test_a_limit_is_transient_with_slacks_own_wait_and_not_tried_again(fake: Fak
 
 @pytest.mark.parametrize("way", [channel, hook])
 def test_more_than_a_message_a_second_is_refused(fake: FakeSlack, way: Any) -> None:
-    fake.pace = 1.0
+    fake.pace = 60.0
     made = way(fake)
     made.post(a_notice("one", "a/b@1"))
     with pytest.raises(Transient) as caught:
