@@ -34,8 +34,7 @@ types: .venv/.ready
 ifneq ($(ALL)$(CI),)
 test: lint types
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -m 'not slow' -n 3
-	$(BIN)/python -m coverage run -m pytest -m 'slow and not kills' -n 3 --dist loadfile --no-loadscope-reorder --durations=15
+	$(BIN)/python -m coverage run -m pytest -m 'not kills' -n 3 --dist loadfile --no-loadscope-reorder --durations=15
 	$(BIN)/python -m pytest -m kills -n 3 --dist load --maxschedchunk 1 --durations=15
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
