@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 import redis
 
 from core.ledger import MOST_LOSSES, Claim, Ledger, Stage, Swept, day_bounds
-from core.ledger.work import MOST_LOST_LEASES, SUSPECT_PLACES
+from core.ledger.work import MOST_LOST_LEASES, PART, SUSPECT_PLACES
 from core.models import Analysis, ChangeType, CommitRecord, Diff, Facts, Failure, Tier, Triage
 from tests.pushes import LANDED, REPOSITORY, push, sha
 
@@ -61,6 +62,42 @@ def test_a_push_is_recorded_and_queued_once_whatever_is_repeated(ledger: Ledger)
     assert {record.commit.sha for record in records} == {sha(1), sha(2), sha(3), sha(4)}
     assert ledger.record(REPOSITORY, sha(2)) == CommitRecord(commit=push([1, 2, 3]).commits[1])
     assert ledger.status(["fetch"]).received == 4
+
+
+def test_a_large_push_is_handed_over_in_parts_and_is_whole(ledger: Ledger) -> None:
+    numbers = list(range(1, 2 * PART + 8))
+    twice = [*numbers, 3]
+    assert received(ledger, *numbers[: PART + 5]) == (PART + 5, 0)
+    assert received(ledger, *twice) == (PART + 2, PART + 6)
+    assert ledger.redis.lrange("fetch", 0, -1) == [f"message {number}".encode() for number in reversed(numbers)]
+    records = ledger.records(REPOSITORY, date(2026, 2, 17))
+    assert [record.commit.sha for record in records] == [sha(number) for number in numbers]
+    assert ledger.status([]).received == ledger.status([]).waiting == len(numbers)
+    assert ledger.redis.zcard(f"daybook:pushes:{REPOSITORY}") == 2
+    assert json.loads(ledger.redis.hget(f"daybook:heads:{REPOSITORY}", "main"))["sha"] == sha(3)
+
+
+def test_a_push_that_breaks_off_between_its_parts_is_made_whole_by_its_redelivery(ledger: Ledger) -> None:
+    numbers = range(1, 4 * PART + 1)
+    long = push(numbers)
+    long = long.model_copy(
+        update={"commits": tuple(one.model_copy(update={"message": "x" * 10_000}) for one in long.commits)}
+    )
+    messages = [f"message {number}".encode() for number in numbers]
+    ledger.redis.config_set("maxmemory", ledger.redis.info("memory")["used_memory"] + PART * 15_000)
+    try:
+        with pytest.raises(redis.ResponseError, match="OOM"):
+            ledger.receive(long, messages)
+    finally:
+        ledger.redis.config_set("maxmemory", 0)
+    arrived = ledger.redis.llen("fetch")
+    assert arrived in (PART, 2 * PART)
+    assert ledger.status([]).received == arrived
+    assert not ledger.redis.exists(f"daybook:pushes:{REPOSITORY}", f"daybook:heads:{REPOSITORY}")
+    assert ledger.receive(long, messages) == (len(numbers) - arrived, arrived)
+    assert ledger.redis.lrange("fetch", 0, -1) == messages[::-1]
+    assert ledger.status([]).received == len(ledger.records(REPOSITORY, date(2026, 2, 17))) == len(numbers)
+    assert ledger.redis.zcard(f"daybook:pushes:{REPOSITORY}") == 1
 
 
 def test_twenty_deliveries_at_once_are_one(ledger: Ledger) -> None:

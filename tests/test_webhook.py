@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -19,12 +20,13 @@ import pytest
 from core.ledger import Ledger
 from core.redis_server import RedisServer
 from tests.conftest import SHANGHAI
-from tests.running import SECRET, deliver, signature, web_process
+from tests.running import PATIENCE_SECONDS, SECRET, deliver, signature, web_process
 
 pytestmark = pytest.mark.slow
 
 PAYLOADS = Path(__file__).parent / "payloads"
 PUSH = (PAYLOADS / "push__new_branch_one_commit.json").read_bytes()
+GITHUBS_PATIENCE = 10.0  # seconds until it counts a delivery as failed
 SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 
 
@@ -34,6 +36,15 @@ def base(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) ->
         redis_server.url, tmp_path_factory.mktemp("web"), GITHUB_WEBHOOK_SECRET=f"the next one,{SECRET}"
     ) as url:
         yield url
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that a test may break."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
 
 
 def queued(ledger: Ledger) -> int:
@@ -124,9 +135,9 @@ def test_over_25_mib_is_refused_after_it_was_read_and_just_under_is_taken_quickl
     body += b" " * ((25 << 20) - len(body))
     signed = signature(body)
     started = time.monotonic()
-    answer = deliver(base, body, x_hub_signature_256=signed)
-    assert answer.json()["queued"] == 2048
-    assert time.monotonic() - started < 10  # GitHub's patience
+    answer = deliver(base, body, x_hub_signature_256=signed, x_github_delivery="one")
+    assert answer.json() == {"delivery": "one", "queued": 2048, "known": 0}
+    assert time.monotonic() - started < GITHUBS_PATIENCE
     assert queued(ledger) == 2048
 
 
@@ -202,16 +213,14 @@ def test_a_sender_who_hangs_up_half_way_does_not_disturb_the_next(base: str, led
 
 @pytest.mark.parametrize("fault", ["frozen", "gone", "read-only", "full"])
 def test_with_redis_out_64_posts_at_once_each_get_a_503_in_time_and_afterwards_all_is_well(
-    fault: str, tmp_path: Path
+    fault: str, own_server: RedisServer, tmp_path: Path
 ) -> None:
-    server = RedisServer(tmp_path / "redis")
-    url = server.start()
-    pid = server.pid
-    assert pid
-    ledger = Ledger(url, SHANGHAI)
-    with web_process(url, tmp_path) as base:
+    with (
+        closing(Ledger(own_server.url, SHANGHAI)) as ledger,
+        web_process(own_server.url, tmp_path) as base,
+    ):
         assert deliver(base, many(1)).status_code == 202
-        _break(fault, server, ledger)
+        _break(fault, own_server, ledger)
 
         def timed(_: int) -> tuple[httpx2.Response, float]:
             started = time.monotonic()
@@ -221,15 +230,22 @@ def test_with_redis_out_64_posts_at_once_each_get_a_503_in_time_and_afterwards_a
             answers = list(pool.map(timed, range(64)))
         assert {answer.status_code for answer, _ in answers} == {503}
         assert {answer.json()["error"] for answer, _ in answers} == {"Redis is unavailable; redeliver later"}
-        assert max(seconds for _, seconds in answers) < 3.0
-        _mend(fault, server, ledger)
-        time.sleep(1.1)
+        assert max(seconds for _, seconds in answers) < GITHUBS_PATIENCE
+        _mend(fault, own_server, ledger)
         # What a frozen Redis had in its buffers it does when it thaws: answered 503, and recorded all the same, once.
-        answer = deliver(base, many(30)).json()
+        answer = _taken_at_last(base, many(30))
         assert answer["queued"] + answer["known"] == 30
         assert queued(ledger) == ledger.status([]).received == 30
-    ledger.close()
-    server.stop()
+
+
+def _taken_at_last(base: str, body: bytes) -> dict[str, Any]:
+    """Deliver again and again until it is taken: for a second after a failure nothing is tried."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (answer := deliver(base, body)).status_code != 202:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.2)
+    taken: dict[str, Any] = answer.json()
+    return taken
 
 
 def _break(fault: str, server: RedisServer, ledger: Ledger) -> None:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-AT_ONCE = 1000  # commits in one call of Redis, which serves nobody else meanwhile
 FORCED_DAYS = timedelta(days=3)
 LONGEST_AGO = timedelta(days=31)
 
@@ -199,12 +198,12 @@ def _recorded(run: _Run, branch: str, landings: Sequence[Landing]) -> Reconciled
     queued, met = 0, len(known)
     for landing in landings:
         commits = tuple(_commits(run, branch, landing, known))
-        for at in range(0, len(commits), AT_ONCE):
-            part = commits[at : at + AT_ONCE]
-            push = Push(repository=run.repository, branch=branch, before=landing.before, after=landing.head.sha,
-                        pushed_at=part[0].landed_at, delivery="", commits=part)  # fmt: skip
-            fresh, twice = ledger.receive(push, messages(Stage.FETCH, [commit.id for commit in part]))
-            queued, met = queued + fresh, met + twice
+        if not commits:
+            continue
+        push = Push(repository=run.repository, branch=branch, before=landing.before, after=landing.head.sha,
+                    pushed_at=commits[0].landed_at, delivery="", commits=commits)  # fmt: skip
+        fresh, twice = ledger.receive(push, messages(Stage.FETCH, [commit.id for commit in commits]))
+        queued, met = queued + fresh, met + twice
     return Reconciled(run.repository, run.upstream.kind, found=len(shas), queued=queued, known=met)
 
 

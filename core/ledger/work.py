@@ -18,7 +18,9 @@ from core.ledger.stories import names
 from core.models import CommitRecord, Diff, Push, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from core.models import Commit
 
 DIFF_SECONDS = 7 * 86400
 MOST_LOSSES = 5  # proven deaths of a process that worked on nothing else
@@ -28,6 +30,7 @@ SUSPECT_PLACES = 4  # suspects worked on at the same time, each in a process of 
 SWEEP_LIMIT = 1000
 NEWER_SECONDS = 5.0  # until a commit is looked at again that only a newer version can read
 SUSPECT_QUEUE = "suspect"
+PART = 256  # commits of a push that Redis is handed at a time: a tenth of a second's work for a busy one
 
 
 class Stage(StrEnum):
@@ -69,20 +72,25 @@ class WorkLedger(Connection):
     def receive(self, push: Push, messages: Sequence[bytes], queue: str = Stage.FETCH) -> tuple[int, int]:
         """Record a push and queue what is new with `messages`, one per commit; returns (queued, known).
 
-        Raises Unconfirmed when replicas must confirm it and do not in time.
+        A large push is handed over in parts, so that nobody else waits long for Redis; that there was a push, and where
+        its branch stands, is written with the last. Whoever meets an error hands the whole push over again: what had
+        arrived is known then, and each commit is queued once.
+
+        Raises Unconfirmed when replicas must confirm a part and do not in time.
         """
-        commits: list[bytes | str | float] = []
-        for commit, message in zip(push.commits, messages, strict=True):
-            order = commit.landed_at.timestamp() + min(commit.position, 4095) / 4096
-            commits += [commit.sha, repr(order), packed(CommitRecord(commit=commit), 0), message]
         at = push.pushed_at.timestamp()
         told = push.model_dump_json(exclude={"commits", "repository"}) if push.delivery else ""
         head = json.dumps({"sha": push.after, "pushed_at": at})
-        queued, known = self._run_confirmed(
-            "receive", push.repository, at, told, push.branch, head, self._today(), queue,
-            self.patience_seconds, *commits,
-        )  # fmt: skip
-        return int(queued), int(known)
+        pairs = list(zip(push.commits, messages, strict=True))
+        queued = known = 0
+        for start in range(0, max(len(pairs), 1), PART):
+            is_last = start + PART >= len(pairs)
+            fresh, met = self._run_confirmed(
+                "receive", push.repository, at, told if is_last else "", push.branch, head, self._today(), queue,
+                self.patience_seconds, *_listed(pairs[start : start + PART]),
+            )  # fmt: skip
+            queued, known = queued + int(fresh), known + int(met)
+        return queued, known
 
     def claim(self, commit_id: str, stage: Stage) -> Claim | None:
         """Take a lease on a commit's stage; None when there is nothing to do."""
@@ -181,6 +189,13 @@ class WorkLedger(Connection):
         """Put encoded messages on a queue."""
         if messages:
             self.redis.lpush(queue, *messages)
+
+
+def _listed(pairs: Iterable[tuple[Commit, bytes]]) -> Iterator[bytes | str]:
+    """What the script is told of commits: sha, landing order, record and message of each."""
+    for commit, message in pairs:
+        order = commit.landed_at.timestamp() + min(commit.position, 4095) / 4096
+        yield from (commit.sha, repr(order), packed(CommitRecord(commit=commit), 0), message)
 
 
 def diff_from(stored: bytes | None) -> Diff | None:

@@ -1,7 +1,9 @@
--- One push: records what is new, opens again what had failed, leaves the rest. Returns {queued, known}.
+-- A push, or a part of one: records what is new, opens again what had failed, leaves the rest.
+-- Returns {queued, known}.
 -- All types are checked before the first write: by TYPE, or by the command that reads the key.
--- ARGV: repository, push score, push JSON, branch, head JSON, day of the counters, queue, patience,
---       then for each commit: sha, landing score, record, message.
+-- ARGV: repository, push score, push JSON ('' where it is not to be written down, or not yet), branch, head JSON,
+--       day of the counters, queue, patience, then for each commit: sha, landing score, record,
+--       message.
 local repository, queue, patience = ARGV[1], ARGV[7], tonumber(ARGV[8])
 local landed, failed = P .. 'landed:' .. repository, P .. 'failed'
 local pushes, heads, counters = P .. 'pushes:' .. repository, P .. 'heads:' .. repository, P .. 'count:' .. ARGV[6]
