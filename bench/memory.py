@@ -30,7 +30,7 @@ import structlog
 
 from bench.invented import Invention
 from core.ledger import Ledger, Stage
-from core.ledger.packing import QUICK, packed, unpacked
+from core.ledger.packing import QUICK, packed, packed_commit, unpacked
 from core.models import Commit, CommitRecord, Diff, FileChange, Push
 from core.redis_server import RedisServer
 from core.settings import RepositorySettings, Settings
@@ -210,7 +210,7 @@ def _packing(ledger: Ledger, day: date) -> dict[str, float]:
     stored = [(record.commit.id, packed(record)) for record in records]
     told = {
         "unpack_us": _cpu_us(lambda: [unpacked(name, item, None) for name, item in stored], len(stored)),
-        "pack_received_us": _cpu_us(lambda: [packed(record, 0) for record in bare], len(bare)),
+        "pack_received_us": _cpu_us(lambda: [packed_commit(record.commit) for record in bare], len(bare)),
         "pack_fetched_us": _cpu_us(lambda: [packed(record, QUICK) for record in judged], len(judged)),
         "pack_finished_us": _cpu_us(lambda: [packed(record) for record in records], len(records)),
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -44,10 +45,33 @@ class _Blot(logging.Formatter):
         self._secrets = sorted((secret for secret in secrets if len(secret) >= SHORTEST_SECRET), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._inner.format(record)
+        return self.blotted(self._inner.format(record))
+
+    def blotted(self, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, "***")
         return line
+
+
+class _Lines:
+    """Writes structlog's finished lines where the standard library's go, whose records of an event cost four times it.
+
+    As there, a line that cannot be written is no reason to fail.
+    """
+
+    def __init__(self, stream: TextIO, blot: _Blot, guard: threading.RLock) -> None:
+        self._stream = stream
+        self._blot = blot
+        self._guard = guard
+
+    def write(self, line: str) -> None:
+        """Write a line, secrets blotted out."""
+        text = self._blot.blotted(line) + "\n"
+        with self._guard, suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = write
 
 
 def only_errors() -> None:
@@ -64,15 +88,14 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),
         structlog.processors.format_exc_info,
     ]
+    rendered = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
-        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendered],
     )
+    blot = _Blot(formatter, (*settings.secrets(), *extra_secrets))
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_Blot(formatter, (*settings.secrets(), *extra_secrets)))
+    handler.setFormatter(blot)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -86,9 +109,11 @@ def configure_logging(
         "celery.worker.strategy",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    assert handler.lock  # shared, as it is made anew in a child
+    lines = _Lines(handler.stream, blot, handler.lock)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, rendered],
+        logger_factory=lambda *_: lines,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     structlog.contextvars.bind_contextvars(process=process)

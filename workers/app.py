@@ -48,21 +48,25 @@ def connect_broker(url: str) -> None:
 
 def message(task: str, commit_id: str) -> bytes:
     """The message that makes a worker run `daybook.<task>` on a commit, as kombu's Redis transport would write it."""
-    return _template(task) % {b"argument": commit_id.encode(), b"id": _new_id()}
+    return messages(task, [commit_id])[0]
 
 
 def messages(task: str, commit_ids: Iterable[str]) -> list[bytes]:
     """One message per commit."""
-    return [message(task, commit_id) for commit_id in commit_ids]
+    template, ids = _template(task), [commit_id.encode() for commit_id in commit_ids]
+    fresh = _new_ids(len(ids))
+    return [template % {b"argument": one, b"id": new} for one, new in zip(ids, fresh, strict=True)]
 
 
 def wake(task: str) -> bytes:
     """The message that makes a worker run a task without arguments."""
-    return _encoded(task, []) % {b"id": _new_id()}
+    return _encoded(task, []) % {b"id": _new_ids(1)[0]}
 
 
-def _new_id() -> bytes:
-    return secrets.token_hex(16).encode()
+def _new_ids(count: int) -> list[bytes]:
+    """So many ids of 32 hex digits, asked of the kernel once."""
+    digits = secrets.token_hex(16 * count).encode()
+    return [digits[at : at + 32] for at in range(0, 32 * count, 32)]
 
 
 @cache

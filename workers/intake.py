@@ -47,7 +47,7 @@ def taken_commit(
     """
     name = cut(author or login or "unknown", LONGEST_NAME)
     account = cut(login, LONGEST_NAME) if login else None
-    if any(fnmatchcase(one, pattern) for pattern in table.ignore_authors for one in (name, account or "")):
+    if table.ignore_authors and _is_ignored(table, name, account or ""):
         return None
     return Commit(
         repository=arrival.repository,
@@ -61,3 +61,7 @@ def taken_commit(
         branch=arrival.branch,
         found_by=arrival.found_by,
     )
+
+
+def _is_ignored(table: RepositorySettings, *names: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in table.ignore_authors for name in names)

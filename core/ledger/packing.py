@@ -19,10 +19,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from core.errors import DaybookError
-from core.models import RECORD_VERSION, CommitRecord, Correction
+from core.models import RECORD_VERSION, Commit, CommitRecord, Correction
 
 if TYPE_CHECKING:
     from pydantic.main import IncEx
@@ -32,8 +32,11 @@ log = structlog.get_logger()
 PLAIN, DEFLATED, ZLIB = 0x01, 0x02, 0x78
 DICTIONARIES = {0x02: "dictionaries/1.txt"}  # by form; all are read, the one named above is written
 QUICK, BEST = 1, 6  # of deflate's levels: for what is overwritten within minutes, and for what stays
-_KEPT_ELSEWHERE: dict[str, IncEx | bool] = {"correction": True, "commit": {"repository", "sha"}}
+_IN_KEY = {"repository", "sha"}
+_KEPT_ELSEWHERE: dict[str, IncEx | bool] = {"correction": True, "commit": _IN_KEY}
 _COMMIT = b'"commit":{'
+_COMMITS = TypeAdapter(Commit)
+_ARRIVED = bytes([PLAIN]) + (b'{"version":%d,' % RECORD_VERSION if RECORD_VERSION > 1 else b"{") + b'"commit":'
 
 
 class NewerRecord(DaybookError):
@@ -41,17 +44,17 @@ class NewerRecord(DaybookError):
 
 
 def packed(record: CommitRecord, level: int = BEST) -> bytes:
-    """A record as it is stored: compressed JSON without what has its default, nor the correction, kept by itself.
-
-    With `level` 0 it is not compressed, which costs nothing.
-    """
+    """A record as it is stored: compressed JSON without what has its default, nor the correction, kept by itself."""
     if record.version < RECORD_VERSION:
         record = record.model_copy(update={"version": RECORD_VERSION})
     text = record.model_dump_json(exclude_defaults=True, exclude=_KEPT_ELSEWHERE).encode()
-    if not level:
-        return bytes([PLAIN]) + text
     press = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, 0, _dictionary(DEFLATED))
     return bytes([DEFLATED]) + press.compress(text) + press.flush()
+
+
+def packed_commit(commit: Commit) -> bytes:
+    """A record of which there is but the commit, as it is stored at first: not compressed, at next to no cost."""
+    return _ARRIVED + _COMMITS.dump_json(commit, exclude_defaults=True, exclude=_IN_KEY) + b"}"
 
 
 def unpacked(commit_id: str, stored: bytes, correction: bytes | None) -> CommitRecord:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from core.ledger.connection import Connection, P
 from core.ledger.money import amounts
-from core.ledger.packing import QUICK, NewerRecord, leave_to_newer, packed, unpacked
+from core.ledger.packing import QUICK, NewerRecord, leave_to_newer, packed, packed_commit, unpacked
 from core.ledger.stories import names
 from core.models import CommitRecord, Diff, Push, Usage
 
@@ -195,7 +195,7 @@ def _listed(pairs: Iterable[tuple[Commit, bytes]]) -> Iterator[bytes | str]:
     """What the script is told of commits: sha, landing order, record and message of each."""
     for commit, message in pairs:
         order = commit.landed_at.timestamp() + min(commit.position, 4095) / 4096
-        yield from (commit.sha, repr(order), packed(CommitRecord(commit=commit), 0), message)
+        yield from (commit.sha, repr(order), packed_commit(commit), message)
 
 
 def diff_from(stored: bytes | None) -> Diff | None:
