@@ -100,6 +100,17 @@ def test_a_push_that_breaks_off_between_its_parts_is_made_whole_by_its_redeliver
     assert ledger.redis.zcard(f"daybook:pushes:{REPOSITORY}") == 1
 
 
+def test_the_latest_5000_pushes_of_a_repository_are_kept_and_a_days_counters_for_400_days(ledger: Ledger) -> None:
+    key = f"daybook:pushes:{REPOSITORY}"
+    ledger.redis.zadd(key, {f'{{"delivery":"{number}"}}': number for number in range(4999)})
+    for number in range(1, 4):
+        ledger.receive(push([number], delivery=f"late {number}"), [b""])
+        assert ledger.redis.zcard(key) == 5000
+    assert ledger.redis.zrange(key, 0, 0, withscores=True)[0][1] == 2.0
+    (counters,) = ledger.redis.keys("daybook:count:*")
+    assert 399 * 86400 < ledger.redis.ttl(counters) <= 400 * 86400
+
+
 def test_twenty_deliveries_at_once_are_one(ledger: Ledger) -> None:
     answers: list[tuple[int, int]] = []
     threads = [threading.Thread(target=lambda: answers.append(received(ledger, 1, 2))) for _ in range(20)]

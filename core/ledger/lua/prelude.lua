@@ -111,8 +111,9 @@ local function many(command, key, arguments)
   return answers
 end
 
--- Puts commits at the start of the pipeline and hands their messages, as many, to the workers.
-local function open(ids, queue, messages, patience)
+-- Puts commits at the start of the pipeline and hands their messages, as many, to the workers. Of those that were there
+-- before, `again`, nothing is left behind.
+local function open(ids, queue, messages, patience, again)
   local works, due, owed = {}, {}, {}
   local later, since = string.format('%.6f', now + patience), string.format('%.6f', now)
   for i, id in ipairs(ids) do
@@ -120,8 +121,10 @@ local function open(ids, queue, messages, patience)
     due[2 * i - 1], due[2 * i] = later, id
     owed[2 * i - 1], owed[2 * i] = since, id
   end
-  many('DEL', nil, works)
-  many('ZREM', P .. 'suspects', ids)
+  local left = {}
+  for i, id in ipairs(again) do left[i] = work_key(id) end
+  many('DEL', nil, left)
+  many('ZREM', P .. 'suspects', again)
   for _, work in ipairs(works) do
     redis.call('HSET', work, 'stage', 'fetch', 'token', '', 'attempts', '0', 'queued', '1', 'not_before', '0')
   end

@@ -10,6 +10,6 @@ if batch and batch ~= 'direct' and batch ~= 'answered' then
 end
 if redis.call('EXISTS', P .. 'record:' .. id) == 0 or redis.call('EXISTS', work_key(id)) == 1 then return 0 end
 local had_failed = redis.call('ZREM', P .. 'failed', id) == 1
-open({id}, ARGV[2], {ARGV[3]}, tonumber(ARGV[4]))
+open({id}, ARGV[2], {ARGV[3]}, tonumber(ARGV[4]), {id})
 if not had_failed then redis.call('HSET', work_key(id), 'again', 1) end
 return 1

@@ -8,14 +8,15 @@ local repository, queue, patience = ARGV[1], ARGV[7], tonumber(ARGV[8])
 local landed, failed = P .. 'landed:' .. repository, P .. 'failed'
 local pushes, heads, counters = P .. 'pushes:' .. repository, P .. 'heads:' .. repository, P .. 'count:' .. ARGV[6]
 for key, kind in pairs({
-  [landed] = 'zset', [pushes] = 'zset', [P .. 'open'] = 'zset', [due_key('fetch')] = 'zset',
+  [landed] = 'zset', [P .. 'open'] = 'zset', [due_key('fetch')] = 'zset',
   [counters] = 'hash', [P .. 'totals'] = 'hash', [queue] = 'list',
 }) do
   local wrong = expect(key, kind)
   if wrong then return wrong end
 end
 local head = redis.call('HGET', heads, ARGV[4])
-local met = redis.call('HEXISTS', P .. 'repositories', repository) == 1
+local written = redis.call('ZCARD', pushes)
+local met = head or redis.call('HEXISTS', P .. 'repositories', repository) == 1
 
 local told, ids = {}, {}
 for at = 9, #ARGV, 4 do
@@ -46,18 +47,18 @@ end
 many('ZADD', landed, new_places)
 many('MSET', nil, new_records)
 many('ZREM', failed, failed_before)
-open(opened, queue, messages, patience)
+open(opened, queue, messages, patience, failed_before)
 for counter, n in pairs({received = fresh, known = #ids - #opened}) do
   if n > 0 then
-    redis.call('HINCRBY', counters, counter, n)
+    local is_first = redis.call('HINCRBY', counters, counter, n) == n
+    if is_first then redis.call('EXPIRE', counters, 400 * 86400) end
     redis.call('HINCRBY', P .. 'totals', counter, n)
   end
 end
-redis.call('EXPIRE', counters, 400 * 86400)
 if not met then redis.call('HSET', P .. 'repositories', repository, now) end
 if ARGV[3] ~= '' then
   redis.call('ZADD', pushes, ARGV[2], ARGV[3])
-  redis.call('ZREMRANGEBYRANK', pushes, 0, -5001)
+  if written >= 5000 then redis.call('ZREMRANGEBYRANK', pushes, 0, -5001) end
   if not head or cjson.decode(head)['pushed_at'] <= tonumber(ARGV[2]) then
     redis.call('HSET', heads, ARGV[4], ARGV[5])
   end

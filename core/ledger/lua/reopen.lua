@@ -6,5 +6,5 @@ for i = 3, #ARGV, 2 do
     opened[#opened + 1], messages[#messages + 1] = ARGV[i], ARGV[i + 1]
   end
 end
-open(opened, ARGV[1], messages, tonumber(ARGV[2]))
+open(opened, ARGV[1], messages, tonumber(ARGV[2]), opened)
 return #opened
