@@ -50,8 +50,8 @@ MEASURED = {
 FIGURES: Mapping[str, Sequence[str]] = {
     "rulebook_commits_per_second": ("rulebook_commits_per_second", "rulebook.commits_per_second"),
     "receiving_single_per_second": ("receiving_single_per_second", "receiving.single_per_second"),
-    "redis_writes_always_per_second": ("memory_writes_always_per_second",),
-    "redis_writes_everysec_per_second": ("memory_writes_everysec_per_second",),
+    "redis_writes_always_per_second": ("writes_always_per_second",),
+    "redis_writes_everysec_per_second": ("writes_everysec_per_second",),
     "memory_record_bytes": ("memory_closed",),
     "memory_for_ever_bytes": ("memory_expired",),
 }
