@@ -34,22 +34,24 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 16
 
+Piece = bytes | memoryview  # of a page; nothing is done with it but to join it to others
+
 
 class Kept(NamedTuple):
     """The parts of MarkdownParts, HtmlParts and JsonParts of one commit, and the view that they were made for."""
 
     view: View
-    markdown_row: bytes
-    markdown_contents: bytes
-    markdown_head: bytes
-    markdown_tail: bytes
-    html_row: bytes
-    html_contents: bytes
-    html_open: bytes
-    html_head: bytes
-    html_tail: bytes
-    json_head: bytes
-    json_tail: bytes
+    markdown_row: Piece
+    markdown_contents: Piece
+    markdown_head: Piece
+    markdown_tail: Piece
+    html_row: Piece
+    html_contents: Piece
+    html_open: Piece
+    html_head: Piece
+    html_tail: Piece
+    json_head: Piece
+    json_tail: Piece
 
 
 # A block of the log: its key, the sizes of its line and of its parts, and then these.
@@ -80,7 +82,7 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-_FOLDERS = ("core", "report", "report.labels", "report.templates")
+_FOLDERS = ("core", "core.ledger", "report", "report.labels", "report.templates")
 
 
 def key_of(seed: bytes, stored: bytes, correction: bytes | None) -> bytes:
@@ -112,10 +114,10 @@ def blocks(log: bytes) -> dict[bytes, tuple[int, ...]]:
 
 
 def entries_from(log: bytes, view: View, places: Sequence[tuple[int, ...]]) -> Iterator[Entry]:
-    """The entries of some blocks of a log, in that order."""
-    lines, found = [], []
+    """The entries of some blocks of a log, in that order; of what they show, nothing is copied before it is joined."""
+    seen, lines, found = memoryview(log), [], []
     for place in places:
-        line, *parts = [log[start:end] for start, end in pairwise(accumulate(place))]
+        line, *parts = [seen[start:end] for start, end in pairwise(accumulate(place))]
         lines.append(line)
         found.append(Kept(view, *parts))
     for line, kept in zip(json.loads(b"[" + b",".join(lines) + b"]"), found, strict=True):
@@ -138,7 +140,7 @@ class KeptEntry(Entry):
         """The entry with all its fields read."""
         if "analysis" not in self.__dict__:
             kept = self.__dict__["kept"]
-            read = Entry.model_validate_json(kept.json_head + kept.json_tail)
+            read = Entry.model_validate_json(b"".join((kept.json_head, kept.json_tail)))
             self.__dict__.update({name: getattr(read, name) for name in _READ_LATER})
         return self
 
@@ -150,15 +152,13 @@ _NO_SET: set[str] = set(KeptEntry.model_fields)
 
 
 def _line(entry: Entry) -> list[object]:
-    """What every page needs of every commit, and the stories and figures too."""
+    """What every page needs of every commit, and the stories and figures too: an entry's own, `Told` and `Brief`."""
     told, brief = entry.told, entry.brief
     return [
-        [entry.sha, entry.title, entry.author, entry.login, entry.branch, entry.committed_at.isoformat(),
-         entry.landed_at.isoformat(), entry.position, entry.found_by, entry.tier, entry.state],
-        [told.key, [_reference(one) for one in told.references], told.parents, told.part, told.series, told.lines,
-         told.looked_up],
+        [entry.author, entry.login, entry.committed_at.isoformat(), entry.found_by, entry.tier, entry.state],
+        [*told[:1], told.landed_at.isoformat(), *told[2:6], [_reference(one) for one in told.references], *told[7:]],
         [*brief[:-1], [change.model_dump(mode="json") for change in brief.changes]],
-    ]  # fmt: skip
+    ]
 
 
 def _reference(one: Reference) -> list[object]:
@@ -166,22 +166,21 @@ def _reference(one: Reference) -> list[object]:
 
 
 def _entry(line: list[Any], kept: Kept) -> KeptEntry:
-    (sha, title, author, login, branch, committed, landed, position, found, tier, state), told, brief = line
-    landed_at = datetime.fromisoformat(landed)
-    key, references, parents, part, series, lines, looked_up = told
-    origin, limit, batch, types, areas, pull_request, score, spent, checked, removed, changes = brief
+    (author, login, committed, found, tier, state), told, brief = line
+    told[1] = datetime.fromisoformat(told[1])
+    told[6] = tuple([Reference(*one) for one in told[6]])
+    told[8] = tuple(told[8])
+    told[9] = told[9] and tuple(told[9])
+    brief[3], brief[4], brief[7] = tuple(brief[3]), tuple(brief[4]), Spent._make(brief[7])
+    brief[10] = tuple([PublicChange.model_construct(**change) for change in brief[10]])
     entry = KeptEntry.__new__(KeptEntry)
     # Validated when it was rendered; to do so again for each commit of a page takes longer than all the rest.
     _set(entry, "__dict__", {
-        "sha": sha, "title": title, "author": author, "login": login, "branch": branch,
-        "committed_at": datetime.fromisoformat(committed), "landed_at": landed_at, "position": position,
+        "sha": told[0], "landed_at": told[1], "position": told[2], "branch": told[3], "title": told[4],
+        "author": author, "login": login, "committed_at": datetime.fromisoformat(committed),
         "found_by": _FOUND[found], "tier": _TIERS[tier], "state": state,
         "relations": (), "folded": (), "cancelled": False, "kept": kept,
-        "told": Told(sha, landed_at, position, branch, title, key,
-                     tuple([Reference(*one) for one in references]) if references else (), pull_request,
-                     tuple(parents), tuple(part) if part else None, series, lines, looked_up),
-        "brief": Brief(origin, limit, batch, types, areas, pull_request, score, Spent._make(spent), checked, removed,
-                       tuple([PublicChange(**change) for change in changes]) if changes else ()),
+        "told": Told._make(told), "brief": Brief._make(brief),
     })  # fmt: skip
     _set(entry, "__pydantic_fields_set__", _NO_SET)
     _set(entry, "__pydantic_extra__", None)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from core.models import Language, Tier
+from core.undisturbed import undisturbed
 from report import changes_words, charts, storylines, wording
 from report.addresses import HTML_FILES, Address, served, single
 from report.daily import DailyReport, Entry, Member
@@ -60,6 +61,7 @@ def html_page(
     return html_bytes(reports, navigation=navigation, language=language, address=address, lacking=lacking).decode()
 
 
+@undisturbed()
 def html_bytes(
     reports: Sequence[DailyReport],
     *,

@@ -11,11 +11,11 @@ from markupsafe import Markup
 from core.models import Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from report.addresses import Address
     from report.daily import DailyReport, Entry, Member
-    from report.fragments import Kept
+    from report.fragments import Kept, Piece
     from report.view import View
 
 Macro = Callable[..., Markup]  # of templates/parts.html
@@ -60,22 +60,22 @@ class Entries:
         self._address = address
         self._parts = {
             report.repository: {
-                entry.sha: entry.kept_for(report.view) or parts_by(macros, report.view, entry)
-                for entry in report.entries
+                entry.sha: entry.kept_for(view) or parts_by(macros, view, entry) for entry in report.entries
             }
             for report in reports
+            for view in [report.view]
         }
-        self._filled: list[Iterable[bytes]] = []
+        self._filled: list[Iterable[Piece]] = []
 
     def rows(self, report: DailyReport) -> Markup:
         """The table of all commits."""
-        parts = self._parts[report.repository]
-        return self._place(self._row(report.view, commit, parts.get(commit.sha)) for commit in report.commits)
+        parts, view = self._parts[report.repository], report.view
+        return self._place([self._row(view, commit, parts.get(commit.sha)) for commit in report.commits])
 
     def contents(self, report: DailyReport, tier: Tier) -> Markup:
         """The lines of one tier in the contents."""
         parts = self._parts[report.repository]
-        return self._place(parts[entry.sha].html_contents for entry in report.group(tier))
+        return self._place([parts[entry.sha].html_contents for entry in report.group(tier)])
 
     def articles(self, report: DailyReport, tier: Tier) -> Markup:
         """The entries of one tier."""
@@ -83,25 +83,27 @@ class Entries:
 
     def filled_into(self, around: str) -> bytes:
         """A page with all that has a place in it."""
-        pieces = _PLACE.split(around.encode())
-        for number in range(1, len(pieces), 2):
-            pieces[number] = b"".join(self._filled[int(pieces[number])])
+        first, *others = _PLACE.split(around.encode())
+        pieces: list[Piece] = [first]
+        for number, rest in zip(others[::2], others[1::2], strict=True):
+            pieces += self._filled[int(number)]
+            pieces.append(rest)
         return b"".join(pieces)
 
-    def _place(self, filled: Iterable[bytes]) -> Markup:
+    def _place(self, filled: Iterable[Piece]) -> Markup:
         self._filled.append(filled)
         return Markup(f"{_SLOT}{len(self._filled) - 1}{_SLOT}")  # noqa: S704 - a number of our own
 
-    def _row(self, view: View, commit: Member, part: Kept | HtmlParts | None) -> bytes:
+    def _row(self, view: View, commit: Member, part: Kept | HtmlParts | None) -> Piece:
         return part.html_row if part else self._macros["row"](view, commit, view.words).encode()
 
-    def _articles(self, report: DailyReport, entries: Sequence[Entry]) -> Iterator[bytes]:
+    def _articles(self, report: DailyReport, entries: Sequence[Entry]) -> list[Piece]:
         view, parts = report.view, self._parts[report.repository]
+        found: list[Piece] = []
         for entry in entries:
             part = parts[entry.sha]
-            yield part.html_open
-            yield self._marks[view.anchor(entry)].encode()
-            yield part.html_head
+            found += (part.html_open, self._marks[view.anchor(entry)].encode(), part.html_head)
             if entry.folded or entry.relations:
-                yield self._macros["story"](report, entry, self._address, view.words).encode()
-            yield part.html_tail
+                found.append(self._macros["story"](report, entry, self._address, view.words).encode())
+            found.append(part.html_tail)
+        return found

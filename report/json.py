@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import BaseModel
 
 from core.models import Frozen
+from core.undisturbed import undisturbed
 from report.daily import REPORT_VERSION, DailyReport
 from report.figures import Tiers
 from report.trend import DayCount
 
 if TYPE_CHECKING:
     from report.daily import Entry
+    from report.fragments import Piece
 
 
 class _Document(Frozen):
@@ -72,6 +74,7 @@ class JsonParts(NamedTuple):
 _RELATIONS, _ENTRIES = b',"relations":[]', b',"entries":[]'
 
 
+@undisturbed()
 def report_json(reports: Sequence[DailyReport]) -> bytes:
     """UTF-8 JSON of the reports of one day, keys sorted: the same reports give the same bytes.
 
@@ -86,7 +89,7 @@ def report_json(reports: Sequence[DailyReport]) -> bytes:
     return b"".join([first, *_filled(reports, others), b"\n"])
 
 
-def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[bytes]:
+def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[Piece]:
     """The entries of each report, and what comes after them."""
     for report, rest in zip(reports, after, strict=True):
         view, comma = report.view, b',"entries":['

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.models import Language, Tier
+from core.undisturbed import undisturbed
 from report import storylines, wording
 from report.addresses import MARKDOWN_FILES, Address
 from report.changes_markdown import compatibility_part, highlights_part
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from report.daily import Member
-    from report.fragments import Kept
+    from report.fragments import Kept, Piece
     from report.storylines import StoryLine
     from report.view import View
     from report.wording import Field
@@ -58,6 +59,7 @@ def markdown(
     return markdown_bytes(reports, language=language, address=address).decode()
 
 
+@undisturbed()
 def markdown_bytes(
     reports: Sequence[DailyReport], *, language: Language | None = None, address: Address = MARKDOWN_FILES
 ) -> bytes:
@@ -65,7 +67,7 @@ def markdown_bytes(
     if len({report.day for report in reports}) != 1:
         raise ValueError("the reports of one day make a page")
     title = labels(language or reports[0].language).word("title", day=reports[0].day)
-    blocks = [f"# {title}".encode()]
+    blocks: list[Piece] = [f"# {title}".encode()]
     for report in reports:
         blocks.extend(_repository(report, address, labels(report.language)))
     return b"\n\n".join(blocks) + b"\n"
@@ -84,7 +86,7 @@ def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
     return MarkdownParts(*(part.encode() for part in parts))
 
 
-def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[bytes]:
+def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[Piece]:
     view = report.view
     parts = {entry.sha: entry.kept_for(view) or markdown_parts(view, entry) for entry in report.entries}
     above = [_target(anchor("repository", report.repository)), f"## {markdown_text(report.repository)}"]
@@ -122,7 +124,7 @@ def _group_title(tier: Tier, count: int, words: Labels) -> str:
 
 def _commit_table(report: DailyReport, parts: Mapping[str, Kept | MarkdownParts], words: Labels) -> bytes:
     columns = [words.word(f"column_{name}") for name in ("time", "author", "message")]
-    lines = [f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|"]
+    lines: list[Piece] = [f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|"]
     for commit in report.commits:
         part = parts.get(commit.sha)
         lines.append(part.markdown_row if part else _row(report.view, commit).encode())
@@ -165,7 +167,7 @@ def _contents(
         lines.append(f"  - [✨ {words.word('highlights')}](#{anchor('highlights', report.repository)})")
     if report.compatibility:
         lines.append(f"  - [🔧 {words.word('compatibility_table')}](#{anchor('compatibility', report.repository)})")
-    found = ["\n".join(lines).encode()]
+    found: list[Piece] = ["\n".join(lines).encode()]
     for tier, group in groups.items():
         title = _group_title(tier, report.count(tier), words)
         found.append(f"  - [{title}](#{anchor(tier.value, report.repository)})".encode())

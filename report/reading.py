@@ -8,6 +8,7 @@ import structlog
 from redis import RedisError
 
 from core.ledger.packing import packed, unpacked
+from core.undisturbed import undisturbed
 from report.daily import Entry, entry_from_record, web_site
 from report.fragments import block_of, blocks, entries_from, kept_parts, key_of, seed_of
 from report.view import view_of
@@ -34,6 +35,7 @@ class Fragments(Protocol):
         """Add fragments to those of a day."""
 
 
+@undisturbed()
 def entries_of_day(ledger: Fragments, day: date, view: View) -> list[Entry]:
     """The commits that landed on a day of a view's repository, oldest first.
 

@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from core.ledger import day_bounds
+from core.undisturbed import undisturbed
 from report.daily import DailyReport, Entry, Rewrite, assemble
 from report.expired import expired_entries
 from report.highlights import Written
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+@undisturbed()
 def assembled(ledger: Ledger, settings: Settings, repository: str, day: date) -> DailyReport:
     """A day's report as the ledger has it now; where it says anything new, one revision up from the kept one."""
     kept = ledger.report(repository, day)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 PREFIX = "daybook:"
 DIGITS = 2  # of a sha, in its place's key; `sha_key` of lua/prelude.lua says the same
-_DIGEST = 4
+_DIGEST, _NUMBER = 4, 2  # bytes of a mark: lua/kin.lua takes it apart
 _SECOND = 4
 _PLACES = 1024
 
@@ -34,11 +34,22 @@ def sha_key(repository: str, sha: str) -> str:
     return f"{PREFIX}shas:{repository}:{sha[:DIGITS]}"
 
 
+def mark_of(name: str) -> bytes:
+    """Where the commits of a name are, in any repository: the number of the sorted set, and how its members begin."""
+    digest = blake2b(name.encode(), digest_size=_DIGEST + _NUMBER).digest()
+    number = int.from_bytes(digest[_DIGEST:], "big") % _PLACES
+    return number.to_bytes(_NUMBER, "big") + digest[:_DIGEST]
+
+
+def names_key(repository: str) -> str:
+    """What the keys of a repository's sorted sets begin with; three hex digits of the number follow."""
+    return f"{PREFIX}names:{repository}:"
+
+
 def place_of(repository: str, name: str) -> Place:
     """Where the commits of a name are."""
-    digest = blake2b(name.encode(), digest_size=_DIGEST + 2).digest()
-    number = int.from_bytes(digest[_DIGEST:], "big") % _PLACES
-    return Place(f"{PREFIX}names:{repository}:{number:03x}", digest[:_DIGEST])
+    mark = mark_of(name)
+    return Place(f"{names_key(repository)}{int.from_bytes(mark[:_NUMBER], 'big'):03x}", mark[_NUMBER:])
 
 
 def sha_in(member: bytes) -> str:

@@ -11,14 +11,14 @@ from core.errors import DaybookError
 from core.ledger.connection import P
 from core.ledger.days import DayLedger
 from core.ledger.past import PastLedger
-from core.ledger.places import place_of, sha_in
+from core.ledger.places import mark_of, names_key, place_of, sha_in
 from core.models import CommitRecord
 from core.references import references, series_key, title_key
 
 SHORTEST_PREFIX = 4  # git's own
 NAMED_DIGITS = 7  # of a sha in a message, at least
 AT_ONCE = 2000  # names looked up in one call of the script, which blocks Redis for a few milliseconds
-NAMED_SHA = "#"
+NAMED_SHA, SPOKEN_SHA = "#", "S"
 HOPS = 2  # a re-land names the revert, which names the original
 MOST_OF_ONE_NAME = 20
 MOST_KIN = 1000  # commits of other days that one day's page asks about
@@ -58,30 +58,30 @@ class StoryLedger(DayLedger, PastLedger):
         """The same of commits that are given by sha, each with what `looked_up` makes of its record."""
         given, found = asked.keys(), dict[str, CommitRecord]()
         for _ in range(HOPS):
-            certain = self._named(repository, asked)
-            wanted = [sha for sha in certain if sha not in given and sha not in found][: MOST_KIN - len(found)]
+            certain = self._named(repository, asked, given)
+            wanted = [sha for sha in certain if sha not in found][: MOST_KIN - len(found)]
             read = self._records(repository, wanted)
             fresh = [record for record in read if certain[record.commit.sha] or _names_one(record, asked.keys())]
             found.update((record.commit.sha, record) for record in fresh)
             asked = {record.commit.sha: looked_up(record) for record in fresh}
         return sorted(found.values(), key=lambda record: (record.commit.landed_at, record.commit.position))
 
-    def _named(self, repository: str, asked: Mapping[str, Sequence[str]]) -> dict[str, bool]:
-        """The shas of what these commits name, of what names them, and of what has a name in common with them.
+    def _named(self, repository: str, asked: Mapping[str, Sequence[str]], given: Collection[str]) -> dict[str, bool]:
+        """The shas of what these commits name, of what names them, and of what has a name in common; not those given.
 
         Each with whether that is certain: of what names them by its sha, the first digits alone were compared.
         """
         names = list(dict.fromkeys(chain.from_iterable(asked.values())))
-        begun = self.shas_with(repository, (name[1:] for name in names if name[0] == NAMED_SHA))
-        certain = {sha: True for found in begun.values() for sha in found[:MOST_OF_ONE_NAME]}
+        begun = self.shas_with(repository, [name[1:] for name in names if name[0] == NAMED_SHA])
+        certain = {sha: True for found in begun.values() for sha in found[:MOST_OF_ONE_NAME] if sha not in given}
         others = [name for name in names if name[0] != NAMED_SHA]
         for start in range(0, len(others), AT_ONCE):
             some = others[start : start + AT_ONCE]
-            places = (part for name in some for part in place_of(repository, name))
-            rows = iter(self._run("kin", MOST_OF_ONE_NAME, *places))
+            marks = bytes.fromhex("".join([name[1:] for name in some]))
+            rows = iter(self._run("kin", MOST_OF_ONE_NAME, names_key(repository), marks))
             for number, member in zip(rows, rows, strict=True):
-                sha = sha_in(member)
-                certain[sha] = certain.get(sha, False) or some[number][0] != "S"
+                if (sha := sha_in(member)) not in given:
+                    certain[sha] = certain.get(sha, False) or some[number][0] != SPOKEN_SHA
         return certain
 
     def commits(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
@@ -134,10 +134,12 @@ def _own(record: CommitRecord) -> Iterator[str]:
 
 
 def looked_up(record: CommitRecord) -> tuple[str, ...]:
-    """The names by which a commit's kin is found, and with `#` before them the shas that it names."""
+    """By what a commit's kin is found: a letter and a mark, in hex, for each name, and `#` before a sha that it names.
+
+    It is kept with how the commit is shown, so that nothing has to be worked out for a day of thousands.
+    """
     spoken = references(record.commit.message, record.commit.repository)
-    found = [f"{NAMED_SHA}{one.sha}" for one in spoken if one.sha]
-    found.append(f"S:{record.commit.sha[:NAMED_DIGITS]}")
+    found = [f"{SPOKEN_SHA}:{record.commit.sha[:NAMED_DIGITS]}"]
     for name in _own(record):
         if name[0] in "pt":
             found.append(f"{name.upper()[0]}{name[1:]}")
@@ -146,7 +148,8 @@ def looked_up(record: CommitRecord) -> tuple[str, ...]:
     for one in spoken:
         found += [f"p:{one.pull_request}"] if one.pull_request else []
         found += [f"t:{_digest(one.title)}"] if one.title else []
-    return tuple(found)
+    named = [f"{NAMED_SHA}{one.sha}" for one in spoken if one.sha]
+    return (*named, *(f"{name[0]}{mark_of(name).hex()}" for name in found))
 
 
 def _names_one(record: CommitRecord, shas: Collection[str]) -> bool:
