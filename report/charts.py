@@ -5,6 +5,7 @@ A tier is told by its form and by its colour: high is a full bar, medium a narro
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -73,10 +74,10 @@ def hours_chart(report: DailyReport, words: Labels) -> Markup:
 def areas_chart(report: DailyReport, words: Labels) -> Markup:
     """The areas that most commits of the day touch, each with a bar; nothing when no diff is known."""
     touched: dict[str, Counts] = {}
-    for commit in report.commits:
-        for area in commit.brief.areas:
-            counts = touched.setdefault(area, dict.fromkeys(Tier, 0))
-            counts[commit.tier] += 1
+    alike = Counter((commit.brief.areas, commit.tier) for commit in report.commits)
+    for (areas, tier), times in alike.items():
+        for area in areas:
+            touched.setdefault(area, dict.fromkeys(Tier, 0))[tier] += times
     if not touched:
         return Markup("")
     most = sorted(touched.items(), key=_weight)[:AREAS_SHOWN]

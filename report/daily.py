@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -200,20 +201,29 @@ class DailyReport(Frozen):
 
     def group(self, tier: Tier) -> tuple[Entry, ...]:
         """The commits of one tier, newest first."""
-        return tuple(entry for entry in self.entries if entry.tier is tier)
+        return self._groups[tier]
+
+    @cached_property
+    def _groups(self) -> Mapping[Tier, tuple[Entry, ...]]:
+        return {tier: tuple([entry for entry in self.entries if entry.tier is tier]) for tier in Tier}
 
     def count(self, tier: Tier) -> int:
         """How many commits are filed in a tier."""
         counted: int = getattr(self.tiers, tier.value)
         return counted
 
-    @property
+    @cached_property
     def commits(self) -> tuple[Member, ...]:
         """Every commit, newest first, those too that are shown within the entry of another."""
-        if not any(entry.folded for entry in self.entries):
-            return self.entries
-        every = [member for entry in self.entries for member in (entry, *entry.folded)]
-        return _newest_first(every)
+        folded = [member for entry in self.entries for member in entry.folded]
+        return _newest_first((*self.entries, *folded)) if folded else self.entries
+
+    def __copy__(self) -> Self:
+        """A copy that works out anew what hangs on its entries, which may be others."""
+        copied = super().__copy__()
+        for name in ("_groups", "commits"):
+            copied.__dict__.pop(name, None)
+        return copied
 
 
 Shown = TypeVar("Shown", bound=Member)
@@ -239,17 +249,14 @@ def assemble(
 ) -> DailyReport:
     """The report of a day from its commits, in whatever order they come, as records or as the entries made of these.
 
-    `timezone` is an IANA name, `web_url` the repository's web page or the site it is on (None: no links), `asked` what
-    the source was asked, in words, `earlier` the counts of other days, of which the month before this one is kept,
-    `elsewhere` the commits of other days that these speak of or that speak of these (`Ledger.kin`), `written` the
-    highlights by the model, if it was asked, `expired` entries of the kept report that stay as they are, because
-    commits of theirs have no record any more.
-    Raises pydantic.ValidationError (a ValueError) for a malformed argument.
+    `timezone` is an IANA name, `web_url` the repository's page or its site (None: no links), `asked` what the source
+    was asked, in words, `earlier` the counts of other days, of which a month is kept, `elsewhere` the commits of other
+    days that these speak of or that speak of these (`Ledger.kin`), `written` the model's highlights, if any, `expired`
+    those of the kept report whose records are gone. Raises ValueError (pydantic's) for a malformed argument.
     """
-    alone = [entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits]
-    shown, entries = _filed(alone, elsewhere, expired, ZoneInfo(timezone))
+    shown, entries = _filed(commits, elsewhere, expired, ZoneInfo(timezone))
     lines, author = highlights(shown, written, labels(language))
-    tiers = Tiers(**{tier.value: sum(entry.tier is tier for entry in entries) for tier in Tier})
+    sums = figures.sums(entries, written)
     return DailyReport(
         repository=repository,
         day=day,
@@ -261,23 +268,20 @@ def assemble(
         highlights=lines,
         highlights_by=author,
         compatibility=_compatibility(shown, day),
-        tiers=tiers,
-        coverage=figures.coverage(entries),
-        usage=figures.usage(entries, written),
-        spending=figures.spending(entries, written),
-        names=figures.names(entries),
+        **sums._asdict(),
         source=Source(ok=source_ok, asked=asked, rewrites=tuple(rewrites)),
         still_open=still_open,
-        trend=_trend(day, tiers, earlier),
+        trend=_trend(day, sums.tiers, earlier),
     )
 
 
 def _filed(
-    alone: Sequence[Entry], elsewhere: Sequence[CommitRecord], expired: Sequence[Entry], zone: tzinfo
+    commits: Sequence[CommitRecord | Entry], elsewhere: Sequence[CommitRecord], expired: Sequence[Entry], zone: tzinfo
 ) -> tuple[tuple[Entry, ...], tuple[Member, ...]]:
     """The entries of a page, newest first, and all commits in them, each where its story files it."""
     told = [member for entry in expired for member in (entry, *entry.folded)]
     known = {member.sha for member in told}
+    alone = [entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits]
     ordered = _newest_first(one for one in alone if one.sha not in known)
     by_sha = {one.sha: one for one in ordered}
     stories = tell((one.told for one in ordered), map(told_from_record, elsewhere), zone,
@@ -319,7 +323,7 @@ def entry_from_record(record: CommitRecord) -> Entry:
 
 
 def _newest_first(commits: Iterable[Shown]) -> tuple[Shown, ...]:
-    return tuple(sorted(commits, key=lambda one: (one.landed_at, one.position, one.sha), reverse=True))
+    return tuple(sorted(commits, key=attrgetter("landed_at", "position", "sha"), reverse=True))
 
 
 def _state(record: CommitRecord) -> State:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
@@ -60,18 +61,35 @@ class Names(Frozen):
     removed: int = 0
 
 
+class Sums(NamedTuple):
+    """All that is added up over the commits of a day."""
+
+    tiers: Tiers
+    coverage: Coverage
+    usage: Usage
+    spending: Spending
+    names: Names
+
+
+def sums(entries: Sequence[Member], written: Written | None) -> Sums:
+    """The figures of some commits, and of the highlights when the model wrote them."""
+    counted = Counter([entry.tier for entry in entries])
+    tiers = Tiers(**{tier.value: counted[tier] for tier in Tier})
+    return Sums(tiers, coverage(entries), usage(entries, written), spending(entries, written), names(entries))
+
+
 def coverage(entries: Sequence[Member]) -> Coverage:
     """How many of some commits are analysed, and by whom."""
     states = [entry.state for entry in entries]
     limited = [brief.origin for entry in entries if (brief := entry.brief).limit == "budget"]
     return Coverage(
         total=len(entries),
-        covered=sum(entry.covered for entry in entries),
+        covered=sum([entry.covered for entry in entries]),
         model=states.count("model"),
         rules=states.count("rules"),
         degraded=states.count("degraded") + states.count("given_up"),
         pending=states.count("pending"),
-        backfilled=sum(entry.found_by is Found.BACKFILL for entry in entries),
+        backfilled=sum([entry.found_by is Found.BACKFILL for entry in entries]),
         budget_shallower=limited.count("model"),
         budget_rules=limited.count("rules"),
     )

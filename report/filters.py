@@ -14,7 +14,7 @@ from report.prose import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from report.daily import DailyReport, Member
+    from report.daily import DailyReport, Entry, Member
     from report.labels import Labels
 
 
@@ -41,38 +41,47 @@ class Filters:
 def filters(reports: Sequence[DailyReport], words: Labels) -> Filters:
     """The filters of a page; `words` name the types and the top of a repository."""
     entries = [(view.anchor(entry), entry) for report in reports for view in [report.view] for entry in report.entries]
-    marks = {anchor: [entry.tier.value] for anchor, entry in entries}
-    choices = {}
-    for key, (values_of, name_of) in _KINDS.items():
-        names = _Names(name_of, words)
-        found = {anchor: [names.of(values_of(one)) for one in (entry, *entry.folded)] for anchor, entry in entries}
-        counted = Counter(chain.from_iterable(chain.from_iterable(found.values())))
+    commits = [commit for report in reports for commit in report.commits]
+    kinds = {key: _Kind(key[0], commits, *how, words) for key, how in _KINDS.items()}
+    marks = {
+        anchor: " ".join([entry.tier.value, *(some for kind in kinds.values() if (some := kind.marks(entry)))])
+        for anchor, entry in entries
+    }
+    return Filters({key: kind.choices for key, kind in kinds.items()}, marks)
+
+
+class _Kind:
+    """One kind of choice; what follows from a commit's values is worked out once for all that have the same ones."""
+
+    def __init__(
+        self,
+        letter: str,
+        commits: Iterable[Member],
+        values_of: Callable[[Member], tuple[str, ...]],
+        name_of: Callable[[str, Labels], str],
+        words: Labels,
+    ) -> None:
+        self._values_of = values_of
+        alike = Counter(map(values_of, commits))
+        names = {values: tuple(dict.fromkeys(name_of(value, words) for value in values)) for values in alike}
+        counted: Counter[str] = Counter()
+        for values, times in alike.items():
+            counted.update(dict.fromkeys(names[values], times))
         ordered = sorted(counted, key=lambda name: (-counted[name], name))
-        known = {name: f"{key[0]}{number}" for number, name in enumerate(ordered)}
-        choices[key] = tuple(Choice(known[name], name, counted[name]) for name in ordered)
-        for anchor, commits in found.items():
-            marks[anchor] += dict.fromkeys([known[name] for some in commits for name in some])
-    return Filters(choices, {anchor: " ".join(found) for anchor, found in marks.items()})
+        known = {name: f"{letter}{number}" for number, name in enumerate(ordered)}
+        self.choices = tuple(Choice(known[name], name, counted[name]) for name in ordered)
+        self._marks = {values: tuple(known[name] for name in some) for values, some in names.items()}
+        self._joined = {values: " ".join(some) for values, some in self._marks.items()}
+
+    def marks(self, entry: Entry) -> str:
+        """The marks of an entry and of those that it holds, each once."""
+        if not entry.folded:
+            return self._joined[self._values_of(entry)]
+        every = (self._marks[self._values_of(commit)] for commit in (entry, *entry.folded))
+        return " ".join(dict.fromkeys(chain.from_iterable(every)))
 
 
-class _Names:
-    """What values are called: many commits share a few."""
-
-    def __init__(self, name_of: Callable[[str, Labels], str], words: Labels) -> None:
-        self._name_of = name_of
-        self._words = words
-        self._known: dict[str, str] = {}
-
-    def of(self, values: Sequence[str]) -> Iterable[str]:
-        """The names of some values, each once."""
-        return dict.fromkeys([self._known.get(value) or self._named(value) for value in values])
-
-    def _named(self, value: str) -> str:
-        self._known[value] = name = self._name_of(value, self._words)
-        return name
-
-
-def _types(commit: Member) -> Sequence[str]:
+def _types(commit: Member) -> tuple[str, ...]:
     return commit.brief.types
 
 
@@ -80,7 +89,7 @@ def _type(kind: str, words: Labels) -> str:
     return words.types[ChangeType(kind)]
 
 
-def _areas(commit: Member) -> Sequence[str]:
+def _areas(commit: Member) -> tuple[str, ...]:
     return commit.brief.areas
 
 
@@ -88,7 +97,7 @@ def _area(area: str, words: Labels) -> str:
     return clean(area_name(area, words))
 
 
-def _authors(commit: Member) -> Sequence[str]:
+def _authors(commit: Member) -> tuple[str, ...]:
     return (commit.author,)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -84,15 +85,19 @@ def composed(entries: Iterable[Entry], labels: Labels) -> tuple[Highlight, ...]:
 
 def _weight(entry: Entry) -> tuple[int, int, float, str]:
     brief = entry.brief
-    rank = min((_RANKS[kind] for kind in brief.types if kind in _RANKS), default=len(_RANKS))
-    return -entry.tier.rank, rank, -brief.score, entry.sha
+    return -entry.tier.rank, _rank(brief.types), -brief.score, entry.sha
+
+
+@lru_cache(1024)
+def _rank(types: tuple[str, ...]) -> int:
+    return min((_RANKS[kind] for kind in types if kind in _RANKS), default=len(_RANKS))
 
 
 def _by_pull_request(entries: Sequence[Entry]) -> list[list[Entry]]:
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[int | str, list[Entry]] = {}
     for entry in entries:
         number = entry.brief.pull_request
-        groups.setdefault(f"#{number}" if number else entry.sha, []).append(entry)
+        groups.setdefault(number or entry.sha, []).append(entry)
     return list(groups.values())
 
 

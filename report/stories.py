@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from core.models import Frozen, Sha, Tier
@@ -64,9 +65,9 @@ def tell(
     itself.
     """
     here = {one.sha: one for one in commits}
-    day = sorted(here.values(), key=_landing)
+    day = sorted(here.values(), key=_LANDING)
     others = {one.sha: one for one in elsewhere if one.sha not in here}
-    known = sorted([*day, *others.values()], key=_landing) if others else day
+    known = sorted([*day, *others.values()], key=_LANDING) if others else day
     resolver, changes = Resolver(known), Changes()
     edges: dict[str, list[Edge]] = {}
     for commit in known:
@@ -79,8 +80,7 @@ def tell(
     return Stories(_relations(pairs, here, zone), _with_merged(groups, brought, may_cancel))
 
 
-def _landing(commit: Told) -> tuple[datetime, int, str]:
-    return commit.order
+_LANDING = attrgetter("landed_at", "position", "sha")  # Told.order, thousands of times a day
 
 
 def file_stories(entries: Sequence[Entry], stories: Stories) -> tuple[Entry, ...]:
