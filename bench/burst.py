@@ -30,7 +30,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from bench.figures import Figure, calibration, cpu_seconds, growth, peak_megabytes, write_figures
+from bench.figures import Figures, calibration, cpu_seconds, growth, lower, peak_megabytes, write
 from bench.rulebook import last_commits
 from cli.replay import HOOK_PATH, delivery_headers, push_payload
 from core.ledger import Ledger
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="over which the pushes are spread")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures, took = dict[str, Figure](), list[tuple[float, float]]()
+    figures, took = Figures(), list[tuple[float, float]]()
     for size in sorted(map(int, options.sizes.split(","))):
         with tempfile.TemporaryDirectory() as folder:
             found = burst(Path(folder), options, size)
@@ -76,11 +76,11 @@ def main() -> None:
     if len(took) > 1:
         exponent = growth(took)
         print(f"the time against the ideal grows with the number of commits to the power of {exponent:.2f}")
-        figures["burst growth"] = Figure(exponent, "lower", "exponent of seconds to ideal")
-    write_figures(options.json, figures)
+        figures["burst growth"] = lower(exponent, "exponent of seconds to ideal")
+    write(options.json, figures)
 
 
-def burst(folder: Path, options: argparse.Namespace, size: int) -> dict[str, Figure]:
+def burst(folder: Path, options: argparse.Namespace, size: int) -> Figures:
     """One burst of so many commits on a Daybook of its own."""
     (folder / "daybook.toml").write_text(
         f'[[repository]]\nname = "{NAME}"\nsource = "{options.clone.resolve()}"\nbranches = ["{BRANCH}"]\n'
@@ -100,7 +100,7 @@ def burst(folder: Path, options: argparse.Namespace, size: int) -> dict[str, Fig
 
 def measured(
     running: Daybook, ledger: Ledger, bodies: Sequence[bytes], options: argparse.Namespace, idle: float, folder: Path
-) -> dict[str, Figure]:
+) -> Figures:
     """Post everything, watch, wait, and tell."""
     assert ledger.status([]).received == 1, "something else than the bench brought commits"
     watched, loop = Watched(), calibration()
@@ -120,17 +120,26 @@ def measured(
         watcher.join()
     assert running.supervisor.pids()["worker"] == worker, "the worker was started again"
     given_up = [record.failure.reason for record in ledger.failed() if record.failure]
-    print(
-        f"{len(given_up)} commits given up and shown by their facts {given_up[:3]}"
-    )  # the stand-in may name a wrong file
+    print(f"{len(given_up)} commits given up and shown by their facts {given_up[:3]}")  # it may name a wrong file
     assert not watched.refused, f"{watched.refused} deliveries were refused"
-    ideal = math.ceil(len(bodies) / options.concurrency) * options.delay
-    waits, gaps = sorted(watched.deliveries), [b - a for a, b in zip(watched.sweeps, watched.sweeps[1:], strict=False)]
-    p99, peak, cpu_each = waits[int(0.99 * (len(waits) - 1))], peak_megabytes(worker), cpu / len(bodies)
+    ideal, cpu_each = math.ceil(len(bodies) / options.concurrency) * options.delay, cpu / len(bodies)
+    peak = peak_megabytes(worker)
     print(
         f"{len(bodies)} commits: {seconds:.1f} s from the first POST to the last analysis, ideal {ideal:.0f} s; "
         f"worker {1000 * cpu_each:.1f} ms of CPU a commit ({cpu_each / loop:.2f} calibration loops), peak {peak:.0f} MB"
     )
+    return {
+        "seconds to ideal": lower(seconds / ideal, "of the ideal"),
+        "worker cpu": lower(cpu_each / loop, "calibration loops a commit"),
+        "worker peak": lower(peak, "MB"),
+        **meanwhile(watched, idle),
+    }
+
+
+def meanwhile(watched: Watched, idle: float) -> Figures:
+    """How deliveries, sweeps and reports fared; `idle` is the seconds that a report took before."""
+    waits, gaps = sorted(watched.deliveries), [b - a for a, b in zip(watched.sweeps, watched.sweeps[1:], strict=False)]
+    p99 = waits[int(0.99 * (len(waits) - 1))]
     print(
         f"  {len(waits)} deliveries: median {1000 * statistics.median(waits):.1f} ms, p99 {1000 * p99:.1f} ms, "
         f"largest {1000 * waits[-1]:.1f} ms"
@@ -138,12 +147,9 @@ def measured(
     print(f"  {len(watched.sweeps)} sweeps, at most {max(gaps, default=0):.1f} s apart; daybook report {idle:.1f} s "
           f"before, {', '.join(f'{one:.1f}' for one in watched.reports)} s meanwhile", flush=True)  # fmt: skip
     return {
-        "seconds to ideal": Figure(seconds / ideal, "lower", "of the ideal"),
-        "worker cpu": Figure(cpu_each / loop, "lower", "calibration loops a commit"),
-        "worker peak": Figure(peak, "lower", "MB"),
-        "webhook p99": Figure(1000 * p99, "lower", "ms"),
-        "sweep gap": Figure(max(gaps, default=0.0), "lower", "s"),
-        "report": Figure(max(watched.reports, default=idle) / idle, "lower", "of the time before"),
+        "webhook p99": lower(1000 * p99, "ms"),
+        "sweep gap": lower(max(gaps, default=0.0), "s"),
+        "report": lower(max(watched.reports, default=idle) / idle, "of the time before"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Figures of a bench as a flat JSON for comparison with an earlier run, and what makes them fit for it."""
+"""The figures of a bench as JSON, name → value, its unit and which way is better; and what makes them comparable."""
 
 from __future__ import annotations
 
@@ -9,27 +9,50 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import psutil
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter
 
 _TURNS = 300_000
 _CALIBRATIONS = 5
 
 
-class Figure(NamedTuple):
-    """One figure: `better` says in which direction it improves."""
+class Figure(BaseModel):
+    """One figure. `better` says whether a higher or a lower value is."""
 
-    value: float
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: FiniteFloat
     better: Literal["higher", "lower"]
     unit: str
 
 
-def write_figures(path: Path | None, figures: Mapping[str, Figure]) -> None:
-    """Write name → {value, better, unit} as JSON; nothing where no path is given."""
-    if path:
-        rows = {name: {**figure._asdict(), "value": round(figure.value, 4)} for name, figure in figures.items()}
-        path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+Figures = dict[str, Figure]
+_FIGURES = TypeAdapter(Figures)
+
+
+def lower(value: float, unit: str) -> Figure:
+    """A figure that should be low; kept to four digits."""
+    return Figure(value=float(f"{value:.4g}"), better="lower", unit=unit)
+
+
+def higher(value: float, unit: str) -> Figure:
+    """A figure that should be high; kept to four digits."""
+    return Figure(value=float(f"{value:.4g}"), better="higher", unit=unit)
+
+
+def read(path: Path) -> Figures:
+    """The figures of a file; raises OSError, or ValueError (pydantic's) where it is not a map of figures."""
+    return _FIGURES.validate_json(path.read_bytes())
+
+
+def write(path: Path | None, figures: Mapping[str, Figure]) -> None:
+    """Write a file of figures, a line each, by name; nothing where no path is given."""
+    if path is None:
+        return
+    rows = (f"  {json.dumps(name)}: {figures[name].model_dump_json()}" for name in sorted(figures))
+    path.write_text("{\n" + ",\n".join(rows) + "\n}\n")
 
 
 def calibration() -> float:

@@ -23,7 +23,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.ratios import Figure, Figures, read
+from bench.figures import Figure, Figures, read
 
 BASELINE = Path(__file__).parent / "baseline.json"
 ALLOWED = 0.15

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
-from bench.figures import Figure, calibration, cpu_seconds, family, growth, resident_megabytes, write_figures
+from bench.figures import Figures, calibration, cpu_seconds, family, growth, higher, lower, resident_megabytes, write
 from cli.replay import HOOK_PATH, post
 from cli.triage import commit_from
 from core.ledger import Ledger
@@ -63,22 +63,22 @@ def main() -> None:
     parser.add_argument("--replay", type=int, default=0, help="commits over which memory is watched")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures: dict[str, Figure] = {}
+    figures: Figures = {}
     for clone in options.clones:
         figures |= measured(clone, options.commits, [int(size) for size in options.sizes.split(",") if size])
     if options.replay:
         figures |= watched(options.clones, options.replay)
-    write_figures(options.json, figures)
+    write(options.json, figures)
 
 
-def measured(clone: Path, commits: int, sizes: Sequence[int]) -> dict[str, Figure]:
+def measured(clone: Path, commits: int, sizes: Sequence[int]) -> Figures:
     """Everything about one clone's last commits."""
     name, loop = title(clone), calibration()
     ready = on_ready_diffs(clone, commits)
     print(
         f"{name}: facts and triage of ready diffs {ready:.0f} commits/s on one CPU, {ready * loop:.2f} per calibration"
     )
-    figures = {f"rulebook {name} facts and triage": Figure(ready * loop, "higher", "commits per calibration loop")}
+    figures = {f"rulebook {name} facts and triage": higher(ready * loop, "commits per calibration loop")}
     runs = [whole(clone, size) for size in sorted({*sizes, commits})]
     for run in runs:
         print(f"{name}: {run.commits} commits in {run.seconds:.1f} s, {run.commits / run.seconds:.0f} commits/s, "
@@ -90,14 +90,14 @@ def measured(clone: Path, commits: int, sizes: Sequence[int]) -> dict[str, Figur
         f"{name}: CPU a commit in all {1000 * cpu:.1f} ms, {cpu / loop:.2f} calibration loops of {1000 * loop:.0f} ms"
     )
     figures |= {
-        f"rulebook {name} rate": Figure(last.commits / last.seconds * loop, "higher", "commits per calibration loop"),
-        f"rulebook {name} cpu": Figure(cpu / loop, "lower", "calibration loops a commit"),
-        f"rulebook {name} git processes": Figure(last.gits / last.commits, "lower", "git processes a commit"),
+        f"rulebook {name} rate": higher(last.commits / last.seconds * loop, "commits per calibration loop"),
+        f"rulebook {name} cpu": lower(cpu / loop, "calibration loops a commit"),
+        f"rulebook {name} git processes": lower(last.gits / last.commits, "git processes a commit"),
     }
     if len(runs) > 1:
         exponent = growth([(run.commits, sum(run.cpu.values())) for run in runs])
         print(f"{name}: CPU grows with the number of commits to the power of {exponent:.2f}")
-        figures[f"rulebook {name} growth"] = Figure(exponent, "lower", "exponent of CPU")
+        figures[f"rulebook {name} growth"] = lower(exponent, "exponent of CPU")
     return figures
 
 
@@ -182,7 +182,7 @@ def count_lines(path: Path) -> int:
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def watched(clones: Sequence[Path], commits: int) -> dict[str, Figure]:
+def watched(clones: Sequence[Path], commits: int) -> Figures:
     """The worker's memory while the histories are replayed, and again under new names, up to so many commits."""
     histories = [GitRepository(clone).first_parent() for clone in clones]
     rounds = 1 + commits // sum(len(push.commits) for history in histories for push in history)
@@ -206,8 +206,8 @@ def watched(clones: Sequence[Path], commits: int) -> dict[str, Figure]:
     last = statistics.median(size for _, size in sizes[-max(1, len(sizes) // 3) :])
     print(f"the worker's memory in the last third against the first: {last / first:.2f}")
     return {
-        "rulebook memory": Figure(last / first, "lower", "last third against the first"),
-        "rulebook memory peak": Figure(max(size for _, size in sizes), "lower", "MB"),
+        "rulebook memory": lower(last / first, "last third against the first"),
+        "rulebook memory peak": lower(max(size for _, size in sizes), "MB"),
     }
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.ratios import Figures, lower, write
+from bench.figures import Figures, lower, write
 from core.redis_server import free_port
 from tests.running import PLAIN, SECRET
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import Figure, Figures, higher, lower, read, write
 from bench.guard import BASELINE, Baseline, compared, figures_of, kept, save, worse_by
-from bench.ratios import Figure, Figures, higher, lower, read, write
 
 ROOT = Path(__file__).parent.parent
 
