@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from core import settings as read
 from core.errors import DaybookError
-from workers.rules import rules_for
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -15,10 +14,16 @@ if TYPE_CHECKING:
 def load_settings(**overrides: Any) -> Settings:
     """Read them as `core.settings` does, and refuse a `[repository.triage]` that no commit could be judged by."""
     settings = read.load_settings(**overrides)
-    for table in settings.daybook_repositories:
-        if table.triage:
-            try:
-                rules_for(table)
-            except DaybookError as error:
-                raise DaybookError(f"{settings.daybook_config}: {error}") from None
+    if any(table.triage for table in settings.daybook_repositories):
+        _check_weights(settings)
     return settings
+
+
+def _check_weights(settings: Settings) -> None:
+    from workers.rules import rules_for  # most installations set no weights of their own
+
+    for table in settings.daybook_repositories:
+        try:
+            rules_for(table)
+        except DaybookError as error:
+            raise DaybookError(f"{settings.daybook_config}: {error}") from None

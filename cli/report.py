@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,10 +13,14 @@ from core.days import day_from
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.redis_server import redis_url
-from report.html import html_bytes
 from report.json import report_json
 from report.markdown import markdown_bytes
 from workers.assembling import assembled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from report.daily import DailyReport
 
 
 class Day(click.ParamType[date]):
@@ -46,7 +51,7 @@ def report(repository: str, day: date, form: str, out: Path | None) -> None:
             names = ", ".join(known.values()) or "none yet"
             raise DaybookError(f"nothing was ever received of {repository}; known repositories: {names}")
         page = [assembled(ledger, settings, known[repository.lower()], day)]
-    content = _FORMS[form](page)
+    content = _written(page, form)
     if out is None:
         click.echo(content, nl=False)
         return
@@ -56,4 +61,9 @@ def report(repository: str, day: date, form: str, out: Path | None) -> None:
         raise DaybookError(f"{out} cannot be written: {error.strerror}") from error
 
 
-_FORMS = {"md": markdown_bytes, "html": html_bytes, "json": report_json}
+def _written(page: Sequence[DailyReport], form: str) -> bytes:
+    if form == "html":
+        from report.html import html_bytes  # loads the templates, which the other forms do without
+
+        return html_bytes(page)
+    return markdown_bytes(page) if form == "md" else report_json(page)

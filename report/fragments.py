@@ -23,7 +23,6 @@ from core.models import Found, PublicChange, Tier
 from core.references import Reference
 from report.brief import Brief, Spent
 from report.daily import Entry
-from report.html import html_parts
 from report.json import json_parts
 from report.kinship import Told
 from report.markdown import markdown_parts
@@ -60,6 +59,8 @@ _HEAD = struct.Struct(f">{KEY_BYTES}s{len(Kept._fields)}I")
 
 def kept_parts(view: View, entry: Entry) -> Kept:
     """An entry by itself in every form; it is neither cancelled nor related to any other."""
+    from report.html import html_parts  # loads the templates, which whoever joins what is kept does without
+
     return Kept(view, *markdown_parts(view, entry), *html_parts(view, entry), *json_parts(entry))
 
 
