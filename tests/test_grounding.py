@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.models import ChangeType, Diff, Facts, Insights, Language, Opinion, PublicChange, Tier
 from tests.patches import change, commit, diff
+from workers.evidence import Evidence
 from workers.grounding import NAME_LIMIT, Grounded, ground, sentences
 from workers.replies import Reply, checked_reply
 from workers.worked_examples import commit_text, examples
@@ -40,6 +42,7 @@ FACTS = Facts(
         ),
     ),
 )
+NOTHING = Facts(files=0, additions=0, deletions=0, code_lines=0)
 
 
 def reply(summary: str, **fields: object) -> Reply:
@@ -61,7 +64,20 @@ def grounded(summary: str, **fields: object) -> Grounded:
         *("`args.max_queue_size`", "`ENGINE_MAX_QUEUE`", "ENGINE_MAX_QUEUE", "`engine-max-queue`", "`ENGINE_*`"),
         *("`*_QUEUE`", "`test_*.py`", "`HTTPStatus.TOO_MANY_REQUESTS`", "`len(self.waiting) > limit * 1.5`"),
         *("18.5%", "18.5 %", "18.5％", "18.5 percent", "１８.５％", "1.5x", "1.5 倍", "1.5×", "5%", "`.05`", "`0.050`"),
-        *("1024", "1,024", "1_024"[:1] + "024", "`1_024`", "65536", "64K", "4096", "4k", "0.35 s", "37", "26.2"),
+        *(
+            "1024",
+            "1,024",
+            "1_024"[:1] + "024",
+            "`1_024`",
+            "`:1024`",
+            "65536",
+            "64K",
+            "4096",
+            "4k",
+            "0.35 s",
+            "37",
+            "26.2",
+        ),
         *("`26.2.0`", "v26.2.0", "#4821", "`#4821`", "CVE-2025-31337", "9f3c1a7", "`9f3c1a7b`", "429", "line 121"),
         *(
             "`None`",
@@ -110,6 +126,7 @@ def test_what_the_commit_has_stays(name: str) -> None:
         ),
         *(
             "`26.3.0`",
+            "`:8443`",
             "v27.1",
             "#4822",
             "#3",
@@ -217,6 +234,22 @@ def test_sentences_end_where_a_reader_says_so(text: str, expected: list[str] | i
     found = sentences(text)
     assert "".join(found) == text
     assert (found if isinstance(expected, list) else len(found)) == expected
+
+
+@given(st.text("ab_-./ 1\n", max_size=60), st.text("ab_", min_size=1, max_size=4))
+def test_a_word_is_found_where_it_stands_for_itself_and_nowhere_else(message: str, word: str) -> None:
+    evidence = Evidence(commit(message), NOTHING, diff())
+    words = {found for found in re.findall(r"\w+", message) if found.strip("_")}
+    stands = word in words or word.strip("_") in words | {found.strip("_") for found in words}
+    assume(word.strip("_") not in {"", "a"} and "_" not in word.strip("_"))  # what needs no proof or may be a flag
+    assert evidence.has(word) == stands
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_a_name_is_found_however_often_it_stands_within_others(before: int, after: int) -> None:
+    evidence = Evidence(commit("xqueue " * before + "queue " + "queue_y " * after), FACTS, diff())
+    assert evidence.has("queue")
+    assert not Evidence(commit("xqueue " * before + "queue_y " * after), NOTHING, diff()).has("queue")
 
 
 @given(st.text(alphabet="ab .。;；!`()\n1", max_size=60))

@@ -1,7 +1,8 @@
 """What a commit itself names: the words, joined names and numbers of its message, paths, diff and facts; pure.
 
-An index is built once for a commit, so that looking a name up does not depend on the size of its diff. Letter case is
-ignored, and `-` and `_` are the same: a flag and its variable are one thing.
+A name is looked for in the text itself, where its first few places decide as a rule. Where they leave it open, an index
+is built, once for a commit, so that looking a name up does not depend on the size of its diff. Letter case is ignored,
+and `-` and `_` are the same: a flag and its variable are one thing.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ _GENERAL_SHAPE = re.compile(r"(?:u?int|float|bfloat|fp|bf)\d{1,3}(?:_t|x\d{1,2}|
 
 _WORD = re.compile(r"\w++", re.ASCII)
 _PAIR = re.compile(r"(\w++)(?=([-./]\w+))", re.ASCII)
+_WORD_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")  # of a text in lower case
+# Places of a name that are looked at before the index is built: enough for what stands within longer names, too.
+_PLACES = 40
+_BEFORE_NUMBER = frozenset(" \t\n\"'`([{<>=:")  # neither a number nor the ranges of a hunk have these before a digit
+_IN_NUMBER = frozenset("0123456789.e")
 _FLAG = re.compile(r"(?<![\w-])--?\w[\w-]*", re.ASCII)
 _REFERENCE = re.compile(r"(?:#|\bgh-|/pull/|/issues/|\bpr )(\d{1,9})(?!\d)")
 _RANGES = re.compile(r"^@@ -[\d,]{1,20} \+[\d,]{1,20} @@", re.MULTILINE)
@@ -160,7 +166,9 @@ class Evidence:
             return True
         scale = _SCALES.get(unit[:1], 0)
         scaled = {value * base**scale for base in (1000, 1024)} if scale else set()
-        return digits in self._numbers or value in self._numbers or bool(scaled & self._numbers) or self._status(value)
+        if value in self._counts or self._writes(digits) or {digits, value} & self._numbers:
+            return True
+        return bool(scaled & self._numbers) or self._status(value)
 
     def has_reference(self, number: str) -> bool:
         """Whether the commit has the issue or pull request `#number`; no number is too small to be wrong here."""
@@ -182,17 +190,17 @@ class Evidence:
     def _status(self, value: float) -> bool:
         """An HTTP status may stand in the code by its name."""
         names = [status.name.lower() for status in HTTPStatus if status == value]
-        return any(name in self._words or f"http_{int(value)}_{name}" in self._words for name in names)
+        return any(self._has_word(name) or self._has_word(f"http_{int(value)}_{name}") for name in names)
 
     def _piece(self, written: str, *, wild: bool) -> bool:
-        piece = _LINE_NUMBER.sub("", written).strip("./:#+-")
+        piece = _LINE_NUMBER.sub("", written).strip("./:#+-") or written.strip("./:#+-")  # `:443` is a number alone
         if piece in _GENERAL:
             return True
         if _PLAIN.fullmatch(piece) or _GROUPED.fullmatch(piece):
             return self.has_number(piece)
         if written.startswith("--") and not wild and "." not in written:
             return written in self._flags or self._as_variable(piece)
-        if (version := _VERSION.fullmatch(piece)) and version[1] in self._numbers:
+        if (version := _VERSION.fullmatch(piece)) and (self._writes(version[1]) or version[1] in self._numbers):
             return True
         if _SHA.fullmatch(piece) and self.has_sha(piece):
             return True
@@ -207,7 +215,7 @@ class Evidence:
 
     def _as_variable(self, piece: str) -> bool:
         """`--max-size` may stand in the code as `max_size`."""
-        return not {"/", "."} & set(piece) and piece.replace("-", "_") in self._words
+        return not {"/", "."} & set(piece) and self._has_word(piece.replace("-", "_"))
 
     def _as_flag(self, word: str) -> bool:
         """`max_size` may stand in the code as `--max-size`."""
@@ -215,10 +223,47 @@ class Evidence:
         return len(steps) > 1 and all(self._adjoin(first, "-", second) for first, second in pairwise(steps))
 
     def _adjoin(self, first: str, joint: str, second: str) -> bool:
-        return (first.strip("_"), f"{joint}{second}".strip("_")) in self._pairs
+        first, joined = first.strip("_"), f"{joint}{second}".strip("_")
+        found = self._stands(f"{first}{joined}") if first and joined != joint else None
+        # Where the first word has underscores at its end, the two do not stand so.
+        return (first, joined) in self._pairs if found is None or (not found and f"_{joint}" in self._text) else found
+
+    def _has_word(self, word: str) -> bool:
+        """Whether the text has the word, as it is or, where it has no underscores at its ends, between some."""
+        if not _WORD.fullmatch(word):
+            return False
+        found = self._stands(word)
+        return word in self._words if found is None else found
+
+    def _stands(self, name: str) -> bool | None:
+        """Whether a name stands in the text by itself, no word going on at its ends; None when that is left open."""
+        at, open_ended = -1, False
+        for _ in range(_PLACES):
+            at = self._text.find(name, at + 1)
+            if at < 0:
+                return None if open_ended else False
+            around = {self._text[at - 1 : at], self._text[at + len(name) : at + len(name) + 1]}
+            if not around & _WORD_CHARACTERS:
+                return True
+            open_ended = open_ended or "_" in around
+        return None
+
+    def _writes(self, digits: str) -> bool:
+        """Whether the first places of a number show that the text has it; where they do not, the index says."""
+        at = -1
+        for _ in range(_PLACES):
+            at = self._text.find(digits, at + 1)
+            if at <= 0:
+                return False
+            if (
+                self._text[at - 1] in _BEFORE_NUMBER
+                and self._text[at + len(digits) : at + len(digits) + 1] not in _IN_NUMBER
+            ):
+                return True
+        return False
 
     def _word(self, word: str, *, wild: bool) -> bool:
-        if word in self._words or word.strip("_") in self._words or word in _GENERAL:
+        if word in _GENERAL or self._has_word(word) or self._has_word(word.strip("_")):
             return True
         if word.isdigit():
             return self.has_number(word)
