@@ -97,7 +97,7 @@ class Analyst:
         order = Order(commit, facts, triage, diff, language, depth)
         question = question_of(order, self._models[depth])
         dollars = self.price(question.request(), DEPTHS[depth].reply_tokens)
-        for note in questions_about(order, parts_of(order), self._models[Tier.MEDIUM]):
+        for note in questions_about(order, parts_of(question), self._models[Tier.MEDIUM]):
             dollars += self.price(note.request(), NOTES_TOKENS // 2)
         return dollars
 
@@ -114,7 +114,7 @@ class Analyst:
 
     def in_one_call(self, order: Order) -> bool:
         """Whether one call shows the model all of a commit that it should see; only then it can go into a batch."""
-        return not parts_of(order)
+        return not parts_of(question_of(order, self._models[order.depth]))
 
     def submit(self, orders: Mapping[str, Order]) -> str:
         """Send orders as one batch at half the price; keys match `^[a-zA-Z0-9_-]{1,64}$`. Returns the batch's id.
@@ -162,11 +162,11 @@ class Analyst:
         return analysis_of(result, question, usage).model_copy(update={"batch": True})
 
     def _read(self, order: Order) -> Analysis:
-        cut = parts_of(order)
+        question = question_of(order, self._models[order.depth])
+        cut = parts_of(question)
         with within(self._total * (_PARTS_FACTOR if cut else 1)):
             if cut:
-                return read_whole(self._api, order, cut, self._models, self._calibration)
-            question = question_of(order, self._models[order.depth])
+                return read_whole(self._api, question, cut, self._models[Tier.MEDIUM], self._calibration)
             found = converse(self._api, question, self._calibration)
             assert isinstance(found.question, CommitQuestion)
             return analysis_of(found.result, found.question, found.usage)

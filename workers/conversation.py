@@ -82,8 +82,7 @@ def converse(api: MessagesApi, question: Question[T_co], calibration: Calibratio
     usage, used = Usage(), set[Remedy]()
     try:
         while True:
-            question = _fitting(api, question, calibration)
-            request = question.request()
+            question, request = _fitting(api, question, calibration)
             try:
                 answer = _asked(api, request)
                 usage = added(usage, usage_of(answer.usage, request.model))
@@ -150,15 +149,16 @@ def _mended(question: Question[T_co], mend: Mend, used: set[Remedy]) -> Question
             return question.corrected(str(mend))
 
 
-def _fitting(api: MessagesApi, question: Question[T_co], calibration: Calibration) -> Question[T_co]:
-    """The question, with a smaller view where the model's own count is beyond its limit."""
+def _fitting(api: MessagesApi, question: Question[T_co], calibration: Calibration) -> tuple[Question[T_co], Request]:
+    """The question and its call, with a smaller view where the model's own count is beyond its limit."""
+    request = question.request()
     for _ in range(_MOST_COUNTS):
-        share = share_that_fits(api, question.request(), calibration)
+        share = share_that_fits(api, request, calibration)
         smaller = question.smaller(share) if share < 1 else None
         if smaller is None:
             break
-        question = smaller
-    return question
+        question, request = smaller, smaller.request()
+    return question, request
 
 
 def share_that_fits(api: MessagesApi, request: Request, calibration: Calibration) -> float:

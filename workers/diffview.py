@@ -55,6 +55,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+# Text of these alone has nothing to be written out; to find that for a whole hunk costs next to nothing.
+_PLAIN = bytes((0x09, 0x0A, *range(0x20, 0x7F)))
 # They choose between two looks of the character before; emoji are full of them, and they say nothing.
 _VARIATION = re.compile("[\ufe00-\ufe0f]")
 
@@ -79,6 +81,8 @@ def _weight(text: str) -> float:
 
 def visible(text: str) -> str:
     """The text with control, zero-width and bidirectional characters written out, as `<U+202E>`."""
+    if text.isascii() and text.isprintable():
+        return text
     return _INVISIBLE.sub(lambda match: f"<U+{ord(match[0]):04X}>", _VARIATION.sub("", text))
 
 
@@ -348,7 +352,9 @@ def split_hunks(patch: str) -> list[str]:
 
 
 def _shown(hunk: str) -> str:
-    return "\n".join(map(_line, hunk.split("\n")))
+    lines = hunk.split("\n")
+    plain = hunk.isascii() and not hunk.encode().translate(None, _PLAIN)
+    return hunk if plain and max(map(len, lines)) <= LINE_LIMIT else "\n".join(map(_line, lines))
 
 
 def _cost(text: str) -> int:

@@ -6,7 +6,7 @@ What is read in parts is covered whole, up to twelve parts; a part of which no n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -14,11 +14,11 @@ from core.models import Analysis, Tier, Unseen, Usage, added
 from workers.calibration import Calibration
 from workers.conversation import converse, share_that_fits
 from workers.deadlines import current, within
-from workers.diffview import DiffView, parts, view
+from workers.diffview import DiffView, parts
 from workers.messages_api import MessagesApi
 from workers.model_errors import AnalysisRefused, ModelUnavailable
-from workers.orders import DEPTHS, Order
-from workers.questions import CommitQuestion, NotesQuestion, analysis_of, question_of
+from workers.orders import Order
+from workers.questions import CommitQuestion, NotesQuestion, analysis_of
 from workers.replies import Note
 
 MOST_PARTS = 12
@@ -40,34 +40,30 @@ class _Noted:
     unread: tuple[Unseen, ...] = ()
 
 
-def parts_of(order: Order, budget_tokens: int = PART_TOKENS) -> tuple[DiffView, ...]:
-    """The parts in which an order is read; none when one view of its depth shows all that can be read."""
-    if order.depth is not Tier.HIGH:
-        return ()
-    shown = view(order.diff, order.facts, DEPTHS[order.depth].budget_tokens)
-    if not shown.unseen:
+def parts_of(question: CommitQuestion, budget_tokens: int = PART_TOKENS) -> tuple[DiffView, ...]:
+    """The parts in which a commit is read; none when the question shows all that can be read."""
+    order = question.order
+    if order.depth is not Tier.HIGH or not question.shown.unseen:
         return ()
     cut = parts(order.diff, order.facts, budget_tokens, MOST_PARTS)
-    return cut if _lines(cut[-1]) < _lines(shown) else ()
+    return cut if _lines(cut[-1]) < _lines(question.shown) else ()
 
 
 def read_whole(
-    api: MessagesApi, order: Order, cut: tuple[DiffView, ...], models: Mapping[Tier, str], calibration: Calibration
+    api: MessagesApi, question: CommitQuestion, cut: tuple[DiffView, ...], model: str, calibration: Calibration
 ) -> Analysis:
-    """The analysis of an order that is cut into parts; raises AnalysisRefused or ModelUnavailable, with the usage.
+    """The analysis of a commit that is cut into parts; raises AnalysisRefused or ModelUnavailable, with the usage.
 
-    One part is shown as it is.
+    One part is shown as it is; of several, `model` makes the notes.
     """
     if len(cut) == 1:
-        question = replace(question_of(order, models[order.depth]), budget_tokens=PART_TOKENS)
-        return _concluded(api, question, calibration)
-    fitting = _refitted(api, order, cut, models[Tier.MEDIUM], calibration)
-    noted = _all_noted(api, list(questions_about(order, fitting, models[Tier.MEDIUM])), calibration)
+        return _concluded(api, replace(question, budget_tokens=PART_TOKENS), calibration)
+    fitting = _refitted(api, question.order, cut, model, calibration)
+    noted = _all_noted(api, list(questions_about(question.order, fitting, model)), calibration)
     usage = added(*(part.usage for part in noted))
     notes = tuple(note for part in noted for note in part.notes)
-    question = replace(question_of(order, models[order.depth]), budget_tokens=_REDUCE_TOKENS, notes=notes)
     try:
-        analysis = _concluded(api, question, calibration)
+        analysis = _concluded(api, replace(question, budget_tokens=_REDUCE_TOKENS, notes=notes), calibration)
     except (AnalysisRefused, ModelUnavailable) as error:
         error.usage = added(usage, error.usage)
         raise

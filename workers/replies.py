@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import anthropic
@@ -164,13 +165,15 @@ _UNIT = re.compile(r"[A-Za-z0-9_]+|[^\sA-Za-z0-9_]")
 _SENTENCE_END = re.compile(r"[。！？；](?=[”’」』）)]?)|[.!?;](?=\s|$)")
 
 
+@cache
 def schema_for(depth: Tier) -> dict[str, Any]:
-    """The JSON schema of a reply, in the subset that `output_config.format` takes."""
+    """The JSON schema of a reply, in the subset that `output_config.format` takes; one for all, to be left as it is."""
     return anthropic.transform_schema(_MODELS[depth])
 
 
+@cache
 def notes_schema() -> dict[str, Any]:
-    """The JSON schema of the notes on one part of a diff."""
+    """The JSON schema of the notes on one part of a diff; one for all, to be left as it is."""
     return anthropic.transform_schema(NotesReply)
 
 
@@ -224,8 +227,11 @@ def leaked(reply: Reply, haystack: str) -> str | None:
 
     `haystack` is the commit's own text (message, paths, diff): a name that stands there too is the commit's.
     """
-    said, own = "\n".join(reply.texts).casefold(), haystack.casefold()
-    return next((word for word in words() if word in said and word not in own), None)
+    said = "\n".join(reply.texts).casefold()
+    if not (named := [word for word in words() if word in said]):
+        return None
+    own = haystack.casefold()
+    return next((word for word in named if word not in own), None)
 
 
 def _cut(text: str, most: int) -> str:
