@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from bench.ratios import higher, write
+from bench.figures import higher, write
 from core.ledger import Ledger
 from core.ledger.packing import packed_commit
 from core.redis_server import RedisServer
