@@ -44,6 +44,7 @@ def create_webhook(ledger: Ledger, settings: Settings, refusals: Refusals) -> Bl
     blueprint = Blueprint("webhook", __name__)
     breaker = Breaker()
     secrets = [secret.get_secret_value().encode() for secret in settings.github_webhook_secret]
+    messages(Stage.FETCH, ())  # Celery encodes its form once: now, and not by every thread at the first delivery
 
     @blueprint.post("/webhooks/github")
     def receive() -> Answer:
