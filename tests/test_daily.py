@@ -163,3 +163,14 @@ def test_what_is_told_of_the_cost_by_tier_adds_up(high: float, medium: float, to
     assert day_notes(day, labels("en")) == [told.replace("High", "high").replace("Medium", "medium")]
     shown = [Decimal(part) for part in re.findall(r"\$([0-9.]+)", told)]
     assert f"${sum(shown)}" == dollars(day.usage.cost_usd)
+
+
+def test_a_copy_with_other_entries_groups_these_and_not_the_first_ones() -> None:
+    day = report([record(1, Tier.HIGH), record(2, Tier.LOW)])
+    assert [len(day.group(tier)) for tier in Tier] == [1, 0, 1]
+    assert len(day.commits) == 2
+    (high,) = day.group(Tier.HIGH)
+    alone = day.model_copy(update={"entries": (high,)})
+    assert [len(alone.group(tier)) for tier in Tier] == [1, 0, 0]
+    assert alone.commits == (high,)
+    assert day.model_copy() == day
