@@ -212,8 +212,7 @@ def _nature(tally: _Tally) -> set[str]:
 
 
 def _unsafe(lines: list[str]) -> int:
-    likely = (line for line in lines if any(hint in line for hint in _UNSAFE_HINTS))
-    return sum(bool(_UNSAFE.search(_TRAILING_COMMENT.sub("", line))) for line in likely)
+    return sum(bool(_UNSAFE.search(_TRAILING_COMMENT.sub("", line))) for line in _hinted(lines, _UNSAFE_HINTS))
 
 
 def _openings(openings: tuple[str, ...], lines: list[str]) -> int:
@@ -228,8 +227,14 @@ def _another_status(tally: _Tally) -> bool:
 
 
 def _statuses(lines: list[str]) -> set[str]:
-    likely = [line for line in lines if any(hint in line for hint in _STATUS_HINTS)]
-    return {found for line in likely for found in _STATUS.findall(line)}
+    return {found for line in _hinted(lines, _STATUS_HINTS) for found in _STATUS.findall(line)}
+
+
+def _hinted(lines: list[str], hints: tuple[str, ...]) -> list[str]:
+    """The lines that hold one of the hints; most hints stand nowhere, so each is looked for in all lines first."""
+    text = "\n".join(lines)
+    there = [hint for hint in hints if hint in text]
+    return [line for line in lines if any(hint in line for hint in there)] if there else []
 
 
 def _guards(text: str) -> int:

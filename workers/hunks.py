@@ -52,11 +52,12 @@ def docstring_lines(side: tuple[str, ...]) -> set[str]:
     first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
     inside, found = first in {'"""', "'''"}, set[str]()
     for line in side:
-        quotes = line.count('"""') + line.count("'''")
-        if inside or quotes:
+        if '"""' in line or "'''" in line:
             found.add(line)
-        inside ^= quotes % 2 == 1
-    return {line for line in found if "=" not in line.partition('"""')[0].partition("'''")[0] or line.count("=") == 0}
+            inside ^= (line.count('"""') + line.count("'''")) % 2 == 1
+        elif inside:
+            found.add(line)
+    return {line for line in found if "=" not in line or "=" not in line.partition('"""')[0].partition("'''")[0]}
 
 
 def _hunk(context: str, lines: list[str]) -> Hunk:
