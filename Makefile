@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Where it is set, each process of the tests would compile all of them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test setup lint types clean
 
 # Rebuilt only when what it is made from changes, so a second `make` installs nothing.
@@ -35,7 +38,7 @@ ifneq ($(ALL)$(CI),)
 test: lint types
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest -m 'not kills' -n 3 --dist loadfile --no-loadscope-reorder --durations=15
-	$(BIN)/python -m pytest -m kills -n 3 --dist load --maxschedchunk 1 --durations=15
+	$(BIN)/python -m pytest -m kills -n 3 --dist load --maxschedchunk 1 --durations=15 $(shell grep -l mark.kills tests/test_*.py)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 else

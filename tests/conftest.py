@@ -25,9 +25,15 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "home")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no process is still at one when the others are done."""
+    """Files with slow tests come first, and the longest kills: none is still at one when the others are done."""
     slow = Counter(item.path for item in items for name in ("slow", "browser") if item.get_closest_marker(name))
-    items.sort(key=lambda item: -slow[item.path])
+    items.sort(key=lambda item: (-_minutes(item), -slow[item.path]))
+
+
+def _minutes(item: pytest.Item) -> int:
+    """How long a test that kills takes, as far as its mark says."""
+    kills = item.get_closest_marker("kills")
+    return int(kills.kwargs.get("minutes", 0)) if kills else 0
 
 
 @pytest.fixture(autouse=True)

@@ -50,7 +50,7 @@ def silent_server() -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.kills
+@pytest.mark.kills(minutes=1)
 @pytest.mark.timeout(240)
 def test_while_github_is_silent_children_are_added_the_sweep_goes_on_and_they_leave_again(tmp_path: Path) -> None:
     (tmp_path / "daybook.toml").write_text(FOLLOWED)

@@ -30,7 +30,7 @@ from tests.sentinels import Place, Replicated, replicated
 from tests.test_analyst import KEY
 from workers.gitrepo import GitRepository
 
-pytestmark = [pytest.mark.slow, pytest.mark.kills]
+pytestmark = [pytest.mark.slow, pytest.mark.kills(minutes=1)]
 
 COMMITS = 300
 RATE = 12.0  # pushes a second

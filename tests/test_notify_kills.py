@@ -18,7 +18,7 @@ from tests.running import daybook
 from tests.test_analyst import KEY
 from tests.test_reliability import send
 
-pytestmark = [pytest.mark.slow, pytest.mark.kills]
+pytestmark = [pytest.mark.slow, pytest.mark.kills(minutes=1)]
 
 COUNT = 200
 KILLS = 5

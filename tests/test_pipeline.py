@@ -80,7 +80,7 @@ while read -r line; do case "$line" in echo*) ;; *) sleep 0.1;; esac; echo "$lin
     return f"{folder}:{PLAIN['PATH']}"
 
 
-@pytest.mark.kills
+@pytest.mark.kills(minutes=1)
 def test_200_commits_survive_the_kill_of_their_worker(tmp_path: Path) -> None:
     clone = clone_of(tmp_path / "clone", 200)
     with daybook(configured(tmp_path, clone), DAYBOOK_CONCURRENCY="8", PATH=slow_git(tmp_path / "bin")) as running:

@@ -52,6 +52,7 @@ done | {git} "$@"
     return f"{folder}:{PLAIN['PATH']}"
 
 
+@pytest.mark.kills(minutes=1)
 def test_a_commit_that_kills_and_one_that_hangs_among_a_hundred_on_the_same_worker(tmp_path: Path) -> None:
     clone = many_commits(tmp_path / "clone", HEALTHY + len(DEEDS))
     deeds = {clone.git("rev-parse", f"main~{20 + 40 * number}"): deed for number, deed in enumerate(DEEDS)}

@@ -63,6 +63,7 @@ def test_the_kill_of_a_worker_in_mid_call_leaves_one_result_after_its_lease(tmp_
     assert list(asked.values()) == [2]
 
 
+@pytest.mark.kills(minutes=2)
 def test_twenty_kills_under_a_load_of_a_thousand_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.supervisor.LONGEST_PAUSE_SECONDS", 0.5)  # kills sooner after each other
     clone = many_commits(tmp_path / "clone", 1000)
@@ -115,6 +116,7 @@ def test_a_call_longer_than_a_lease_is_made_once_while_its_worker_lives(tmp_path
     assert set(asked.values()) == {1}
 
 
+@pytest.mark.kills(minutes=1)
 def test_redis_comes_back_to_busy_workers(tmp_path: Path) -> None:
     clone = many_commits(tmp_path / "clone", 150)
     api = FakeAnthropic(key=KEY, delay=1)
