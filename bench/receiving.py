@@ -286,7 +286,7 @@ def _template(commits: int) -> bytes:
 
 
 def _told(medians: dict[str, Measured], deliveries: Deliveries) -> dict[str, Any]:
-    """Print a table; returns the ratios of Daybook to each of the others."""
+    """Print a table; returns Daybook's rates and its ratios to each of the others."""
     ratios: dict[str, Any] = {}
     print(f"\n{deliveries.commits} commits a push, {deliveries.length} bytes; medians")
     for name, measured in medians.items():
@@ -294,6 +294,8 @@ def _told(medians: dict[str, Measured], deliveries: Deliveries) -> dict[str, Any
               f"server and Redis {measured.cpu_us:7.0f} µs a request")  # fmt: skip
     daybooks = [name for name in medians if name.startswith(DAYBOOK)]
     for daybook in daybooks:
+        rate = f"receiving_{deliveries.commits}_{daybook.partition(', ')[2]}_per_second"
+        ratios[rate] = {"value": round(medians[daybook].rate, 1), "better": "higher", "unit": "pushes/s"}
         for other in (name for name in medians if name not in daybooks):
             row = []
             for figure, better in FIGURES.items():

@@ -91,6 +91,7 @@ def measured(clone: Path, commits: int, sizes: Sequence[int]) -> Figures:
     )
     figures |= {
         f"rulebook {name} rate": higher(last.commits / last.seconds * loop, "commits per calibration loop"),
+        f"rulebook_{name}_per_second": higher(last.commits / last.seconds, "commits/s"),
         f"rulebook {name} cpu": lower(cpu / loop, "calibration loops a commit"),
         f"rulebook {name} git processes": lower(last.gits / last.commits, "git processes a commit"),
     }
