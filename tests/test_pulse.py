@@ -55,7 +55,7 @@ def test_a_stopped_process_is_not_told_to_be_alive(ledger: Ledger, redis_url: st
         while ledger.redis.llen(queue):  # until Celery takes work, and has its signals set up
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         assert ledger.meters().alive == {}
     finally:
         process.kill()

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, cast
 
+import billiard.pool
 from celery.worker import state
 from celery.worker.autoscale import Autoscaler
 
@@ -18,6 +19,10 @@ FREE = 2  # so that the sweep is never stuck behind what takes long, and a burst
 LOOK_SECONDS = 0.5
 LONG_SECONDS = 0.3
 KEEP_SECONDS = 20.0  # how long a child that nothing needs is kept
+
+# A child that ends waits until its parent has read its last result, for half a minute by itself. A parent that ends too
+# may read no more, and no result of ours says anything: in tenths of a second.
+billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
 def wanted(held: int, stuck: int, most: int) -> int:
