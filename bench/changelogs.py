@@ -15,8 +15,9 @@ import tempfile
 import venv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from bench.figures import Figures, lower
 from bench.report_days import DAY, ZONE, commits, filled
 from core.ledger import Ledger
 from core.models import CommitRecord
@@ -37,9 +38,9 @@ class Message(NamedTuple):
     text: str
 
 
-def compared(clone: Path) -> dict[str, dict[str, Any]]:
+def compared(clone: Path) -> Figures:
     """Seconds of both at each size, printed, and Daybook's share of git-cliff's time."""
-    told = {}
+    told: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         cliff = _installed(Path(folder))
         found = _messages(clone)
@@ -50,9 +51,7 @@ def compared(clone: Path) -> dict[str, dict[str, Any]]:
             ours, theirs = _raced(Path(folder) / str(size), cliff, history, chosen)
             made = "the clone's" if size <= len(found) else f"made of the {len(found)} messages of the clone"
             print(f"{size} commits, {made}: daybook report {ours:.2f} s, git-cliff {theirs:.2f} s of CPU")
-            told[f"report.daybook_over_git_cliff.{size}"] = {
-                "value": round(ours / theirs, 3), "better": "lower", "unit": "times",
-            }  # fmt: skip
+            told[f"report.daybook_over_git_cliff.{size}"] = lower(ours / theirs, "times")
     return told
 
 

@@ -13,7 +13,6 @@ unpacking a record.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import math
 import subprocess
@@ -28,6 +27,7 @@ from typing import Any
 
 import structlog
 
+from bench.figures import Figures, lower, write
 from bench.invented import Invention
 from core.ledger import Ledger, Stage
 from core.ledger.packing import QUICK, packed, packed_commit, unpacked
@@ -60,17 +60,16 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     sizes = [int(size) for size in options.sizes.split(",")]
     told = {size: measured(size) for size in sizes}
-    figures: dict[str, dict[str, float | str]] = {}
+    figures: Figures = {}
     for name in told[sizes[-1]]:
         unit = "us" if name.endswith("_us") else "bytes"
-        figures[f"memory_{name}"] = {"value": round(told[sizes[-1]][name], 1), "better": "lower", "unit": unit}
+        figures[f"memory_{name}"] = lower(told[sizes[-1]][name], unit)
     for state in STATES:
         for (small, few), (large, many) in pairwise((size, told[size][state] * size) for size in sizes):
             exponent = math.log(many / few) / math.log(large / small)
             print(f"{state}: {small} to {large} commits grow with the exponent {exponent:.2f}")
-            figures[f"memory_{state}_exponent"] = {"value": round(exponent, 3), "better": "lower", "unit": "exponent"}
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+            figures[f"memory_{state}_exponent"] = lower(exponent, "exponent")
+    write(options.json, figures)
 
 
 def measured(size: int) -> dict[str, float]:

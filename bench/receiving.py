@@ -39,6 +39,7 @@ import psutil
 import redis
 from pydantic import SecretStr
 
+from bench.figures import Figures, higher, lower, read, write
 from bench.peers.adnanh import hooks
 from cli.replay import HOOK_PATH, delivery_headers
 from core.redis_server import RedisServer, free_port
@@ -49,7 +50,7 @@ EXAMPLE = Path(__file__).parents[1] / "tests" / "payloads" / "push__new_branch_o
 REAL_MESSAGE = EXAMPLE.with_name("lmdeploy__batch_sessions.patch")
 MEGABYTES = {1: 120, 20: 320}  # of deliveries: enough that none is posted twice at Daybook within a measurement
 NULL, DAYBOOK, DELAY = "null view", "daybook", "celery .delay()"
-FIGURES = {"rate": "higher", "p99_ms": "lower", "cpu_us": "lower"}
+FIGURES = {"rate": higher, "p99_ms": lower, "cpu_us": lower}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--json", type=Path, help="write the ratios here; those of other sizes in it stay")
     options = parser.parse_args()
-    ratios: dict[str, Any] = {}
+    ratios: Figures = {}
     cost: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         server = RedisServer(Path(folder) / "redis")
@@ -110,8 +111,7 @@ def main() -> None:
         exponent = log(dear / cheap) / log(more / few)
         print(f"from {few} to {more} commits a push: {dear / cheap:.1f} × the CPU, exponent {exponent:.2f}")
     if options.json:
-        known = json.loads(options.json.read_text()) if options.json.exists() else {}
-        options.json.write_text(json.dumps(known | ratios, indent=1) + "\n")
+        write(options.json, (read(options.json) if options.json.exists() else {}) | ratios)
 
 
 def _contestants(peers: Path | None, folder: Path) -> list[Contestant]:
@@ -285,9 +285,9 @@ def _template(commits: int) -> bytes:
     return json.dumps(push, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _told(medians: dict[str, Measured], deliveries: Deliveries) -> dict[str, Any]:
+def _told(medians: dict[str, Measured], deliveries: Deliveries) -> Figures:
     """Print a table; returns Daybook's rates and its ratios to each of the others."""
-    ratios: dict[str, Any] = {}
+    ratios: Figures = {}
     print(f"\n{deliveries.commits} commits a push, {deliveries.length} bytes; medians")
     for name, measured in medians.items():
         print(f"  {name:<22} {measured.rate:8.0f} requests/s   p99 {measured.p99_ms:7.1f} ms   "
@@ -295,13 +295,13 @@ def _told(medians: dict[str, Measured], deliveries: Deliveries) -> dict[str, Any
     daybooks = [name for name in medians if name.startswith(DAYBOOK)]
     for daybook in daybooks:
         rate = f"receiving_{deliveries.commits}_{daybook.partition(', ')[2]}_per_second"
-        ratios[rate] = {"value": round(medians[daybook].rate, 1), "better": "higher", "unit": "pushes/s"}
+        ratios[rate] = higher(medians[daybook].rate, "pushes/s")
         for other in (name for name in medians if name not in daybooks):
             row = []
             for figure, better in FIGURES.items():
                 value = getattr(medians[daybook], figure) / getattr(medians[other], figure)
                 key = f"receiving {deliveries.commits}, {daybook.partition(', ')[2]}: {figure} of {other}"
-                ratios[key] = {"value": round(value, 4), "better": better, "unit": "ratio"}
+                ratios[key] = better(value, "ratio")
                 row.append(f"{figure} × {value:.2f}")
             print(f"  {daybook} : {other}: {', '.join(row)}")
     return ratios

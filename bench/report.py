@@ -24,11 +24,11 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import httpx2
 
 from bench.changelogs import compared
+from bench.figures import Figures, higher, lower, write
 from bench.report_days import DAY, ZONE, commits, filled, floor, plainly, stored_plainly
 from core.ledger import Ledger
 from core.redis_server import RedisServer
@@ -46,8 +46,7 @@ ROUNDS = 5
 SERVED = 100
 REQUESTS = 200
 
-Figures = dict[str, float]
-Told = dict[str, dict[str, Any]]
+Timings = dict[str, float]  # milliseconds of each way, by name; and `mb`
 
 
 def main() -> None:
@@ -65,11 +64,10 @@ def main() -> None:
     told |= served()
     if options.clone:
         told |= compared(options.clone)
-    if options.json:
-        options.json.write_text(json.dumps(told, indent=1) + "\n")
+    write(options.json, told)
 
 
-def measured(count: int) -> Figures:
+def measured(count: int) -> Timings:
     """Milliseconds of each way (medians), bytes per commit of what is kept, and the peak in megabytes."""
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder) / "redis")
@@ -80,7 +78,7 @@ def measured(count: int) -> Figures:
             server.stop()
 
 
-def _measured(url: str, count: int) -> Figures:
+def _measured(url: str, count: int) -> Timings:
     ledger, settings = Ledger(url, ZONE), Settings()
     rendering = filled(ledger, commits(count))
     stored_plainly(ledger.redis, commits(count))
@@ -115,7 +113,7 @@ def all_forms(day: DailyReport) -> tuple[bytes, bytes, bytes]:
     return markdown_bytes([day]), html_bytes([day]), report_json([day])
 
 
-def _in_turn(ways: dict[str, Callable[[], object]]) -> Figures:
+def _in_turn(ways: dict[str, Callable[[], object]]) -> Timings:
     """Milliseconds by the clock, and in this process (`… cpu`)."""
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
@@ -123,7 +121,7 @@ def _in_turn(ways: dict[str, Callable[[], object]]) -> Figures:
             clock, cpu = time.perf_counter(), time.process_time()
             way()
             spent[name].append((time.perf_counter() - clock, time.process_time() - cpu))
-    found: Figures = {}
+    found: Timings = {}
     for name, times in spent.items():
         walls, cpus = zip(*times[1:], strict=True)
         found |= {name: 1000 * statistics.median(walls), f"{name} cpu": 1000 * statistics.median(cpus)}
@@ -134,7 +132,7 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def grown(sizes: Sequence[int]) -> Told:
+def grown(sizes: Sequence[int]) -> Figures:
     """A line for each figure, how it grows from size to size, and the ratios."""
     found = {size: _measured_apart(size) for size in sizes}
     print(f"{'commits':>18}" + "".join(f"{size:>12,}" for size in sizes) + "   growth")
@@ -144,38 +142,30 @@ def grown(sizes: Sequence[int]) -> Told:
             f"{_exponent(a, b, q / p):.2f}" for (a, b), (p, q) in zip(pairwise(values), pairwise(sizes), strict=True)
         ]
         print(f"{name:>18}" + "".join(f"{value:>12,.1f}" for value in values) + f"   {', '.join(steps)}")
-    told: Told = {}
+    told: Figures = {}
     for size, figures in found.items():
         told |= _ratios(size, figures)
     for small, large in pairwise(sizes):
         for name in ("all_forms cpu", "mb"):
             growth = _exponent(found[small][name], found[large][name], large / small)
-            told[f"report.growth.{name.split()[0]}.{small}-{large}"] = _told(growth, "lower", "exponent")
+            told[f"report.growth.{name.split()[0]}.{small}-{large}"] = lower(growth, "exponent")
     for name, one in told.items():
-        print(f"{name}: {one['value']} {one['unit']}")
+        print(f"{name}: {one.value} {one.unit}")
     return told
 
 
-def _ratios(size: int, figures: Figures) -> Told:
+def _ratios(size: int, figures: Timings) -> Figures:
     return {
-        f"report.plain_over_all_forms.{size}": _told(figures["plain"] / figures["all_forms"], "higher", "times"),
-        f"report.plain_over_all_forms_cpu.{size}": _told(
-            figures["plain cpu"] / figures["all_forms cpu"], "higher", "times"
-        ),
-        f"report.markdown_over_floor.{size}": _told(figures["markdown"] / figures["floor"], "lower", "times"),
-        f"report.markdown_alone_over_floor.{size}": _told(
-            figures["markdown_alone"] / figures["floor"], "lower", "times"
-        ),
+        f"report.plain_over_all_forms.{size}": higher(figures["plain"] / figures["all_forms"], "times"),
+        f"report.plain_over_all_forms_cpu.{size}": higher(figures["plain cpu"] / figures["all_forms cpu"], "times"),
+        f"report.markdown_over_floor.{size}": lower(figures["markdown"] / figures["floor"], "times"),
+        f"report.markdown_alone_over_floor.{size}": lower(figures["markdown_alone"] / figures["floor"], "times"),
     }
 
 
-def _told(value: float, better: str, unit: str) -> dict[str, Any]:
-    return {"value": round(value, 3), "better": better, "unit": unit}
-
-
-def _measured_apart(size: int) -> Figures:
+def _measured_apart(size: int) -> Timings:
     command = [sys.executable, "-m", "bench.report", "--one", str(size)]
-    told: Figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    told: Timings = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return told
 
 
@@ -184,7 +174,7 @@ def _exponent(small: float, large: float, times: float) -> float:
     return math.log(max(large, 1e-9) / max(small, 1e-9)) / math.log(times)
 
 
-def served() -> Told:
+def served() -> Figures:
     """A day of 100 commits from the archive, over HTTP."""
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder) / "redis")
@@ -201,7 +191,7 @@ def served() -> Told:
     warm.sort()
     median, late = statistics.median(warm), warm[int(0.99 * (len(warm) - 1))]
     print(f"{SERVED} commits from the archive: first {first:.1f} ms, then median {median:.1f} ms, p99 {late:.1f} ms")
-    return {"report.page_warm": _told(median, "lower", "ms"), "report.page_first": _told(first, "lower", "ms")}
+    return {"report.page_warm": lower(median, "ms"), "report.page_first": lower(first, "ms")}
 
 
 def _asked(redis_url: str, folder: Path, day: DailyReport) -> list[float]:

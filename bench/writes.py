@@ -3,7 +3,8 @@
     python -m bench.writes [--requests 20000] [--clients 50] [--json FILE]
 
 The server is the embedded one, with `appendfsync always` as it comes and with `everysec`, in turn, three times; medians
-are told. Every request is a commit of its own. `redis-benchmark` is part of Redis (Debian: `redis-tools`).
+are told. Every request is a commit of its own, but for the odd number that comes twice. `redis-benchmark` is part of
+Redis (Debian: `redis-tools`).
 """
 
 from __future__ import annotations
@@ -41,8 +42,7 @@ def main() -> None:
     told = {policy: statistics.median(found) for policy, found in rates.items()}
     for policy, value in told.items():
         print(f"appendfsync {policy}: {value:,.0f} writes/s ({min(rates[policy]):,.0f} to {max(rates[policy]):,.0f})")
-    if options.json:
-        write(options.json, {f"writes_{policy}_per_second": higher(told[policy], "writes/s") for policy in told})
+    write(options.json, {f"writes_{policy}_per_second": higher(told[policy], "writes/s") for policy in told})
 
 
 def rate(policy: str, requests: int, clients: int) -> float:

@@ -14,16 +14,13 @@ if TYPE_CHECKING:
 def load_settings(**overrides: Any) -> Settings:
     """Read them as `core.settings` does, and refuse a `[repository.triage]` that no commit could be judged by."""
     settings = read.load_settings(**overrides)
-    if any(table.triage for table in settings.daybook_repositories):
-        _check_weights(settings)
-    return settings
-
-
-def _check_weights(settings: Settings) -> None:
-    from workers.rules import rules_for  # most installations set no weights of their own
-
     for table in settings.daybook_repositories:
+        if not table.triage:
+            continue
+        from workers.rules import rules_for  # most installations set no weights of their own
+
         try:
             rules_for(table)
         except DaybookError as error:
             raise DaybookError(f"{settings.daybook_config}: {error}") from None
+    return settings

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core.models import Analysis, ChangeType, CommitRecord, Failure, Found, Language, PublicChange, Reason, Tier, Usage
+from core.models import Analysis, ChangeType, CommitRecord, Failure, Language, PublicChange, Reason, Tier, Usage
 from core.settings import Settings
 from tests.hostile import hostile_text
 from tests.records import START, analysis, commit, facts, judged_day, record, report, triage, varied_day
@@ -68,8 +68,7 @@ def notices() -> dict[str, Notice]:
         "hostile": commit_notice(record(7, message=HOSTILE, author=HOSTILE, branch="x*y*_z_<b>"), zh),
         "local": commit_notice(high("en", repository="local/clone"), settings("en", site_url=None)),
         "list": list_notice(many(), zh),
-        "morning": list_notice([*many(3), elsewhere], en, occasion="morning", mention=("U0123456789",)),
-        "backfill": list_notice([record(3, found_by=Found.BACKFILL)], zh, occasion="backfill"),
+        "morning": list_notice([*many(3), elsewhere], en, morning=True, mention=("U0123456789",)),
         "digest-zh": digest_notice(report(varied_day()), zh),
         "digest-en": digest_notice(report(day, language="en"), en),
         "outage": digest_notice(report([], source_ok=False), zh),

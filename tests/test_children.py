@@ -7,7 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import billiard.pool
 import psutil
 import pytest
 
@@ -25,6 +28,19 @@ FOLLOWED = '[[repository]]\nname = "octocat/hello-world"\nfollow = ["poll"]\n'
 )
 def test_two_are_free_and_what_finds_none_gets_one(held: int, stuck: int, said: int) -> None:
     assert wanted(held, stuck, MOST) == said
+
+
+def test_a_child_does_not_wait_half_a_minute_for_a_parent_that_is_ending_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("billiard.pool.time.sleep", slept.append)
+    child: Any = object.__new__(billiard.pool.Worker)
+    child.on_ready_counter = SimpleNamespace(value=0)
+    assert not child._ensure_messages_consumed(completed=1), "its parent has read nothing"
+    assert 0.5 < sum(slept) < 2
+    slept.clear()
+    child.on_ready_counter.value = 1
+    assert child._ensure_messages_consumed(completed=1)
+    assert slept == []
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,13 +34,10 @@ def dripping(head: bytes) -> Iterator[str]:
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        with connection:
-            try:
-                connection.sendall(head)
-                while not stop.wait(0.05):
-                    connection.sendall(b" ")
-            except OSError:
-                pass
+        with connection, suppress(OSError):  # who has waited long enough hangs up
+            connection.sendall(head)
+            while not stop.wait(0.05):
+                connection.sendall(b" ")
 
     def serve() -> None:
         while not stop.is_set():

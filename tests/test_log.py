@@ -48,8 +48,13 @@ def test_every_event_is_one_line_with_its_secrets_blotted_out(settings: Settings
     assert lines[2:] == ['level=warning event="a library says ***"']
 
 
-def test_a_line_that_nobody_can_read_any_more_is_no_failure(settings: Settings) -> None:
+def test_a_line_that_nobody_can_read_any_more_is_no_failure(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     gone = io.StringIO()
     configure_logging(settings, "web", stream=gone)
+    structlog.get_logger().info("push_received")
+    assert "push_received" in gone.getvalue()
     gone.close()
     structlog.get_logger().info("push_received")
+    assert capsys.readouterr() == ("", "")

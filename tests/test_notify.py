@@ -190,6 +190,14 @@ def test_what_waits_in_quiet_hours_comes_together_and_high_breaks_through(redis_
         for _ in range(150):  # more than an hour
             daybook.wait()
         assert ids(daybook.tell()) == [(urgent.id,), (one.id, two.id)]
+        (before,) = (message.text for message in daybook.slack.messages if len(message.ids) == 2)
+        daybook.retier(one, Tier.HIGH)
+        daybook.tell()
+        for _ in range(150):
+            daybook.wait()
+        daybook.tell()
+        (after,) = (message for message in daybook.slack.messages if len(message.ids) == 2)
+        assert (after.text, after.edited) == (before, True), "what waited for the morning is the morning's still"
 
 
 @pytest.mark.slow

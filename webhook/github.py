@@ -25,7 +25,6 @@ log = structlog.get_logger()
 LARGEST_BODY = 25 * 1024 * 1024  # GitHub delivers no payload over 25 MB
 DRAINED = 2 * LARGEST_BODY
 MOST_COMMITS = 2048  # GitHub lists no more of a push, and does not say that it was cut
-_RECORDED = '{"delivery":"%s","known":%d,"queued":%d}\n'
 _DELIVERY = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 
 Answer = tuple[Response, int]
@@ -48,7 +47,7 @@ def create_webhook(ledger: Ledger, settings: Settings, refusals: Refusals) -> Bl
 
     @blueprint.post("/webhooks/github")
     def receive() -> Answer:
-        delivery = request.environ.get("HTTP_X_GITHUB_DELIVERY", "")
+        delivery = request.headers.get("X-GitHub-Delivery", "")
         try:
             return _answered(_verified_body(secrets), delivery, ledger, settings, breaker)
         except (Refused, BadPayload, RedisUnavailable) as error:
@@ -72,7 +71,7 @@ def _verified_body(secrets: list[bytes]) -> bytes:
     body, kind = _whole_body(), request.mimetype
     if kind not in ("application/json", "application/x-www-form-urlencoded"):
         raise Refused(415, "content type: send application/json or application/x-www-form-urlencoded")
-    if not is_signed(body, request.environ.get("HTTP_X_HUB_SIGNATURE_256"), secrets):
+    if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
         raise Refused(401, "X-Hub-Signature-256: missing, or not made with GITHUB_WEBHOOK_SECRET")
     content = json_body(body, kind)
     assert content is not None
@@ -96,7 +95,7 @@ def _whole_body() -> bytes:
 
 
 def _answered(body: bytes, delivery: str, ledger: Ledger, settings: Settings, breaker: Breaker) -> Answer:
-    event = request.environ.get("HTTP_X_GITHUB_EVENT", "")
+    event = request.headers.get("X-GitHub-Event", "")
     if event == "ping":
         return jsonify(pong=zen_of(body)), 200
     if event != "push":
@@ -117,10 +116,10 @@ def _recorded(received: Received, ledger: Ledger, breaker: Breaker) -> Answer:
         breaker.call(lambda: ledger.hurry(push.repository))  # the rest of it is found by reconciliation
     log.info("push_received", delivery=push.delivery, repository=push.repository, queued=queued, known=known,
              rejected=len(received.rejected))  # fmt: skip
+    answer = {"delivery": push.delivery, "queued": queued, "known": known}
     if received.rejected:
-        return jsonify(delivery=push.delivery, queued=queued, known=known, rejected=list(received.rejected)), 202
-    # As jsonify writes it, at a tenth of the cost: a delivery's id needs no escaping.
-    return Response(_RECORDED % (push.delivery, known, queued), mimetype="application/json"), 202
+        return jsonify(**answer, rejected=list(received.rejected)), 202
+    return jsonify(answer), 202
 
 
 def _shown(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -21,7 +21,6 @@ from workers.sentences import cut
 if TYPE_CHECKING:
     from core.models import CommitRecord
     from workers.notices import Notice, Reverted
-    from workers.roundups import Occasion
     from workers.services import Services
 
 MOST_SINGLE: Final = 5  # more commits than these come in one list
@@ -69,18 +68,18 @@ class Drafting:
         if not wanted:
             return Draft(moot=moot)
         together = [one for one in wanted if not one.attempts]  # what failed before goes alone, not to fail the others
-        occasion: Occasion = "morning" if any(one.quiet for one in together) else "burst"
-        if len(together) <= (1 if occasion == "morning" else MOST_SINGLE):
+        morning = any(one.quiet for one in together)
+        if len(together) <= (1 if morning else MOST_SINGLE):
             together = wanted[:1]
         records = _within_metadata([found[one.subject][0] for one in together])
         reverts = self._reverts(records)
         ids, alone = tuple(record.commit.id for record in records), len(records) == 1
         told = {record.commit.id: told_now(record, reverts[record.commit.id], alone=alone) for record in records}
         if not alone:
-            told[LIST] = Told(listed=ids, occasion=occasion)
+            told[LIST] = Told(listed=ids, morning=morning)
         return Draft(
             entries=tuple(f"commit {name}" for name in ids),
-            notice=self._first_notice([found[name] for name in ids], reverts, occasion),
+            notice=self._first_notice([found[name] for name in ids], reverts, morning=morning),
             told=told,
             moot=moot,
         )
@@ -89,14 +88,15 @@ class Drafting:
         self,
         found: Sequence[tuple[CommitRecord, Route]],
         reverts: Mapping[str, tuple[Reverted, ...]],
-        occasion: Occasion,
+        *,
+        morning: bool,
     ) -> Notice:
-        mention = tuple(dict.fromkeys(name for _, route in found for name in route.mention))
+        mention = _mentioned(route for _, route in found)
         records = [record for record, _ in found]
         if len(records) == 1:
             changes = reverts[records[0].commit.id]
             return commit_notice(records[0], self._settings, mention=mention, changes=changes)
-        return list_notice(records, self._settings, occasion=occasion, mention=mention, reverts=reverts)
+        return list_notice(records, self._settings, morning=morning, mention=mention, reverts=reverts)
 
     def _to_tell(self, group: Sequence[Waiting]) -> dict[str, tuple[CommitRecord, Route]]:
         """The commits that are still to be told here, by id, as they are by now."""
@@ -179,11 +179,18 @@ class Drafting:
         if not kept or len(records) < len(kept.listed):
             return draft
         listed = [records[one] for one in kept.listed]
-        found = [route for record in listed if (route := self._route(record))]
-        mention = tuple(dict.fromkeys(one for route in found for one in route.mention))
-        occasion: Occasion = "morning" if kept.occasion == "morning" else "burst"
-        notice = list_notice(listed, self._settings, occasion=occasion, mention=mention, reverts=self._reverts(listed))
+        notice = list_notice(
+            listed,
+            self._settings,
+            morning=kept.morning,
+            mention=_mentioned(route for record in listed if (route := self._route(record))),
+            reverts=self._reverts(listed),
+        )
         return replace(draft, replaces=(Posted(told.channel, told.ts), notice))
+
+
+def _mentioned(found: Iterable[Route]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for route in found for name in route.mention))
 
 
 def _within_metadata(records: Sequence[CommitRecord]) -> list[CommitRecord]:

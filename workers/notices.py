@@ -173,6 +173,11 @@ def page_link(settings: Settings, path: str) -> str | None:
     return f"{settings.site_url.rstrip('/')}/{path}" if settings.site_url else None
 
 
+def reverted_by(change: Reverted, named: str, words: Labels) -> str:
+    """That a commit was taken back, by one that is `named` so."""
+    return words.word("story_reverted_by_part" if change.partly else "story_reverted_by", commit=named)
+
+
 def lesser(notice: Notice) -> Notice | None:
     """The notice with a little less in it, for a channel with no room for all; None when nothing can be spared.
 
@@ -271,7 +276,7 @@ def _told(record: CommitRecord, change: Change, settings: Settings) -> str:
     words = labels(settings.language_of(record.commit.repository))
     if isinstance(change, Reverted):
         named = words.word("notify_commit", title=cut(change.by.title, FACT_LIMIT), sha=change.by.sha[:7])
-        return words.word("story_reverted_by_part" if change.partly else "story_reverted_by", commit=named)
+        return reverted_by(change, named, words)
     entry = entry_from_record(record)
     if isinstance(change, Repaired):
         return words.word("notify_repaired", origin=wording.origin(entry, words))

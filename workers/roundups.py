@@ -1,17 +1,27 @@
-"""Several commits in one notice: a burst, a morning's summary, what was found later, and a day's digest; pure."""
+"""Several commits in one notice: a burst, a morning's summary, and a day's digest; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from core.models import Tier
 from report import wording
 from report.changes_words import rows
 from report.daily import entry_from_record
 from report.labels import labels
-from workers.notices import LINE_LIMIT, TIER_MARKS, Line, Notice, Part, change_words, commit_link, page_link
+from workers.notices import (
+    LINE_LIMIT,
+    TIER_MARKS,
+    Line,
+    Notice,
+    Part,
+    change_words,
+    commit_link,
+    page_link,
+    reverted_by,
+)
 from workers.sentences import cut
 
 if TYPE_CHECKING:
@@ -26,20 +36,18 @@ MOST_HIGH: Final = 10  # in a digest
 MOST_CHANGES: Final = 8
 TITLE_LIMIT: Final = 100
 
-Occasion = Literal["burst", "morning", "backfill"]
-
 
 def list_notice(
     records: Sequence[CommitRecord],
     settings: Settings,
     *,
-    occasion: Occasion = "burst",
+    morning: bool = False,
     mention: Sequence[str] = (),
     reverts: Mapping[str, Sequence[Reverted]] = MappingProxyType({}),
 ) -> Notice:
     """One or more commits by tier, within a tier in the order given; of many, the most important ones and a count.
 
-    `occasion` is why they come together: many at once, what waited for the end of quiet hours, or what was found later.
+    `morning`: they waited for the end of quiet hours; else they are many at once.
     `reverts` is by whom a commit was taken back, by its id.
     """
     names = list(dict.fromkeys(record.commit.repository for record in records))
@@ -49,7 +57,7 @@ def list_notice(
         kind="list",
         id=tuple(record.commit.id for record in records),
         language=words.language,
-        headline=words.word(f"notify_{occasion}", n=len(records), places=places),
+        headline=words.word("notify_morning" if morning else "notify_burst", n=len(records), places=places),
         page=_list_page(records, names, settings),
         fields=tuple(_tiers(records, settings, words, reverts, several=len(names) > 1)),
         mention=tuple(mention),
@@ -110,10 +118,7 @@ def _line(
 ) -> Line:
     title = cut(entry_from_record(record).title, TITLE_LIMIT)
     place = f"{record.commit.repository}: " if several else ""
-    said = [
-        words.word("story_reverted_by_part" if one.partly else "story_reverted_by", commit=one.by.sha[:7])
-        for one in reverts
-    ]
+    said = [reverted_by(one, one.by.sha[:7], words) for one in reverts]
     return Line(" · ".join((f"{place}{title}", *said)), commit_link(settings, record.commit))
 
 

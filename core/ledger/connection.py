@@ -13,7 +13,7 @@ from core.ledger.places import PREFIX
 from core.redis_address import address_from_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
 
 P = PREFIX
@@ -61,13 +61,17 @@ class Connection:
         }
 
     def _run(self, name: str, *arguments: bytes | str | float) -> Any:
+        return self._with_script(name, lambda sha: self._evaluated(sha, arguments))
+
+    def _with_script(self, name: str, ask: Callable[[str], Any]) -> Any:
+        """What `ask` makes of a script's digest; a Redis that does not know the script is given it."""
         self.bring_up_to_date()
         script = self._scripts[name]
         try:
-            return self._evaluated(script.sha, arguments)
+            return ask(script.sha)
         except redis.exceptions.NoScriptError:
             self.redis.script_load(script.script)
-            return self._evaluated(script.sha, arguments)
+            return ask(script.sha)
 
     def _evaluated(self, sha: str, arguments: Sequence[bytes | str | float]) -> Any:
         """A script's answer, asked for on a connection of the pool: redis-py's own way takes twice the time.
@@ -96,14 +100,13 @@ class Connection:
         """
         if not self.min_replicas:
             return self._run(name, *arguments)
-        self.bring_up_to_date()
+        return self._with_script(name, lambda sha: self._confirmed(sha, arguments))
+
+    def _confirmed(self, sha: str, arguments: Sequence[bytes | str | float]) -> Any:
         with self.redis.pipeline(transaction=False) as pipe:
-            pipe.evalsha(self._scripts[name].sha, 0, *arguments)
+            pipe.evalsha(sha, 0, *arguments)
             pipe.execute_command("WAIT", self.min_replicas, self._confirm_ms)  # counts this connection's own writes
             answer, confirmed = pipe.execute(raise_on_error=False)
-        if isinstance(answer, redis.exceptions.NoScriptError):
-            self.redis.script_load(self._scripts[name].script)
-            return self._run_confirmed(name, *arguments)
         if isinstance(answer, Exception):
             raise answer
         self._refuse_too_few(confirmed)

@@ -13,7 +13,7 @@ from core.ledger.connection import Connection, P
 from core.models import Tier
 
 MOST_WAITING: Final = 5000  # notices of one channel; beyond that the oldest go
-DIGEST_SECONDS: Final = 30 * 86400  # for which it is remembered that a digest was told
+TOLD_SECONDS: Final = 30 * 86400  # for which digests and lists are remembered; a commit is as long as its record
 
 NewsKind = Literal["new", "again"]
 Result = Literal["told", "moot", "dropped", "repeated", "refused"]
@@ -28,7 +28,8 @@ class Told(_Kept):
 
     `channel` and `ts` are empty where a channel does not say. A list has several commits (not `alone`). The rest is of
     commits only: the tier and whether the analysis was lacking, as told at first and as told last, and the shas of the
-    reverts that were told of. Of a list, kept as `list TS`, there are its commits' ids and why they came together.
+    reverts that were told of. Of a list, kept as `list TS`, there are the ids of its commits, and whether it was what
+    waited for the `morning`.
     """
 
     channel: str = ""
@@ -40,7 +41,7 @@ class Told(_Kept):
     first_degraded: bool = False
     reverted: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
-    occasion: str = ""
+    morning: bool = False
 
 
 class Intent(_Kept):
@@ -229,7 +230,7 @@ class NoticeLedger(Connection):
         """
         rows = [text for name, state in (told or {}).items()
                 for text in (name, state.model_dump_json(exclude_defaults=True),
-                             DIGEST_SECONDS if state.tier is None else 0)]  # fmt: skip
+                             TOLD_SECONDS if state.tier is None else 0)]  # fmt: skip
         return bool(self._run("notify_settle", channel, _json(intent) if intent else "", outcome, count, len(entries),
                               *entries, *rows))  # fmt: skip
 

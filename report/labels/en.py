@@ -329,7 +329,6 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "notify_report": "Read the report",
     "notify_burst": ("{n:,} commit in {places}", "{n:,} commits in {places}"),
     "notify_morning": ("During quiet hours: {n:,} commit in {places}", "During quiet hours: {n:,} commits in {places}"),
-    "notify_backfill": ("Found later: {n:,} commit in {places}", "Found later: {n:,} commits in {places}"),
     "notify_places": ("{n:,} repository", "{n:,} repositories"),
     "notify_tier": "{mark} {tier} ({n:,})",
     "notify_cut": "and more",

@@ -312,7 +312,6 @@ WORDS: dict[str, str | tuple[str, str]] = {
     "notify_report": "查看完整报告",
     "notify_burst": "{places} 的 {n:,} 个提交",
     "notify_morning": "免打扰时段内 {places} 的 {n:,} 个提交",
-    "notify_backfill": "补录 {places} 的 {n:,} 个提交",
     "notify_places": "{n:,} 个仓库",
     "notify_tier": "{mark} {tier}（{n:,}）",
     "notify_cut": "其余从略",
