@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -75,7 +76,10 @@ def test_a_commit_that_kills_and_one_that_hangs_among_a_hundred_on_the_same_work
     for sha in deeds:
         given_up = records.pop(sha)
         assert given_up.failure
-        assert given_up.failure.reason == "its worker died or hung 5 times in the fetch stage, working on nothing else"
+        # Five, or one more on a busy machine, where the proof of a death may come when the next attempt has begun.
+        assert re.fullmatch(
+            "its worker died or hung [56] times in the fetch stage, working on nothing else", given_up.failure.reason
+        )
         assert given_up.analysis
         assert given_up.analysis.origin == "degraded"
     assert len(records) == HEALTHY
