@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -36,14 +37,15 @@ class _Child:
 class Supervisor:
     """The processes named, under one environment, with the embedded Redis where one is given.
 
-    `tell` gets every line the children write, with the name of the process. Use it from the main thread: children
-    end with the thread that started them.
+    `tell` gets every line the children write, with the name of the process; those in `later` are started when
+    `release` is called. Use the rest from the main thread: children end with the thread that started them.
     """
 
     environment: Mapping[str, str]
     arguments: Mapping[str, Sequence[str]]
     tell: Callable[[str, str], None]
     redis: RedisServer | None = None
+    later: frozenset[str] = frozenset()
     _children: list[_Child] = field(default_factory=list)
     _readers: list[threading.Thread] = field(default_factory=list)
 
@@ -53,7 +55,16 @@ class Supervisor:
             self.redis.start()
         self._children = [_Child(name, [name, *more]) for name, more in self.arguments.items()]
         for child in self._children:
-            self._spawn(child)
+            if child.name in self.later:
+                child.restart_at = math.inf
+            else:
+                self._spawn(child)
+
+    def release(self) -> None:
+        """Let the next tick start those that were to come later; any thread may call it."""
+        for child in self._children:
+            if child.restart_at == math.inf:
+                child.restart_at = 0.0
 
     def tend(self, until: Callable[[], bool]) -> None:
         """Restart what dies, until told to stop."""

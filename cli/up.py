@@ -39,6 +39,7 @@ COLOURS = {
 }
 READY_SECONDS = 30.0
 WORKERS = ("worker", "control")
+LATER = frozenset({"beat"})  # it plans work for those who are not there yet: its start would only put theirs off
 
 
 @click.command()
@@ -92,7 +93,7 @@ def supervised(settings: Settings, host: str, port: int, tell: Callable[[str, st
     elif why := why_silent(settings.redis_url.get_secret_value()):
         raise DaybookError(f"{why}; start it, correct the setting, or unset it")
     arguments = dict.fromkeys(PROCESSES, ()) | {"web": ("--host", host, "--port", str(port))}
-    return Supervisor(environment, arguments, tell, redis)
+    return Supervisor(environment, arguments, tell, redis, LATER)
 
 
 def tell(name: str, line: str) -> None:
@@ -101,13 +102,15 @@ def tell(name: str, line: str) -> None:
 
 
 def _say_when_ready(base: str, supervisor: Supervisor, ledger: Ledger, stopping: threading.Event) -> None:
-    """Say it when a push would be taken, worked on and told of; after a while, say who is missing."""
+    """Say it when a push would be taken, worked on and told of, and start the rest; say later who is missing."""
     deadline = time.monotonic() + READY_SECONDS
     late = False
     while (missing := _missing(base, supervisor, ledger)) and not stopping.wait(0.05):
         if time.monotonic() > deadline and not late:
             late = True
+            supervisor.release()
             tell("daybook", f"not ready after {READY_SECONDS:.0f} s: still waiting for {', '.join(missing)}")
+    supervisor.release()
     if not missing:
         tell("daybook", f"ready: pages at {base}/, GitHub's webhook at {base}/webhooks/github")
 

@@ -5,35 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+import structlog
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from core.settings import Settings
 
 SHORTEST_SECRET = 6  # blotting out shorter values would garble ordinary words
-
-
-@contextmanager
-def _hidden(package: str) -> Iterator[None]:
-    """Imports inside the block find no such package."""
-    missing = object()
-    before = sys.modules.get(package, missing)
-    sys.modules[package] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[package]
-        if before is not missing:
-            sys.modules[package] = before  # type: ignore[assignment]
-
-
-# structlog loads rich, where it is installed, for coloured tracebacks that no process of ours prints: a tenth of a
-# second and 5 MB each. Whoever starts a process imports this file before the others that log.
-with _hidden("rich"):
-    import structlog
 
 
 class _Blot(logging.Formatter):

@@ -32,9 +32,21 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
                           capture_output=True, text=True, timeout=180, check=False)  # fmt: skip
 
 
+def _alive(ledger: Ledger) -> set[str]:
+    return {name.partition("@")[0] for name in ledger.meters().alive}
+
+
 def test_up_runs_what_the_procfile_names() -> None:
     lines = [line.split(": ") for line in (ROOT / "Procfile").read_text().splitlines()]
     assert [(name, command.split()[:2]) for name, command in lines] == [(name, ["daybook", name]) for name in PROCESSES]
+
+
+def test_a_process_loads_no_coloured_tracebacks_and_no_telemetry() -> None:
+    loaded = "import sys, cli.main as it; it.daybook.get_command(None, 'up'); print(sorted({*sys.modules} & NAMES))"
+    names = repr({"redis", "structlog", "rich", "opentelemetry"})
+    told = subprocess.run([sys.executable, "-c", loaded.replace("NAMES", names)], capture_output=True, text=True,
+                          check=True, timeout=180)  # fmt: skip
+    assert told.stdout == "['redis', 'structlog']\n"
 
 
 @pytest.mark.slow
@@ -49,7 +61,11 @@ def test_up_starts_everything_with_its_own_redis_and_stops_it_all(tmp_path: Path
     url = read_address(tmp_path / ".daybook")
     assert url
     with closing(Ledger(url, SHANGHAI)) as ledger:  # whoever said it was ready does take work
-        assert {"control", "worker"} <= {name.partition("@")[0] for name in ledger.meters().alive}, began
+        assert {"control", "worker"} <= _alive(ledger), began
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while "beat" not in _alive(ledger):  # the scheduler comes last
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
     assert is_ready(f"http://127.0.0.1:{port}")
     assert answers(url)
     status = run("status", "--json", folder=tmp_path)
