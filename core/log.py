@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from core.settings import Settings
 
+_FIRST = ("timestamp", "level", "event")
 SHORTEST_SECRET = 6  # blotting out shorter values would garble ordinary words
 
 
@@ -33,6 +34,25 @@ class _Blot(logging.Formatter):
         for secret in self._secrets:
             line = line.replace(secret, "***")
         return line
+
+
+def logfmt(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    """An event as one line: time, level and event first.
+
+    The line is that of structlog's LogfmtRenderer, which looks at every character of every name; ours are Python's.
+    """
+    first = {name: value for name in _FIRST if (value := event.pop(name, None)) is not None}
+    return " ".join([_pair(name, value) for name, value in {**first, **event}.items()])
+
+
+def _pair(name: str, value: object) -> str:
+    if value is True:
+        return name
+    text = "" if value is None else "false" if value is False else str(value)
+    if '"' in text or "=" in text or " " in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{name}="{text}"'.replace("\n", "\\n")
+    return f"{name}={text}".replace("\n", "\\n")
 
 
 class _Lines:
@@ -70,10 +90,9 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),
         structlog.processors.format_exc_info,
     ]
-    rendered = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendered],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, logfmt],
     )
     blot = _Blot(formatter, (*settings.secrets(), *extra_secrets))
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -94,7 +113,7 @@ def configure_logging(
     assert handler.lock  # shared, as it is made anew in a child
     lines = _Lines(handler.stream, blot, handler.lock)
     structlog.configure(
-        processors=[*shared, rendered],
+        processors=[*shared, logfmt],
         logger_factory=lambda *_: lines,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )

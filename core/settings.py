@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date, time
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
@@ -131,6 +132,11 @@ class RepositorySettings(BaseModel):
         )
 
 
+@lru_cache(1024)
+def _default_table(name: str) -> RepositorySettings:
+    return RepositorySettings(name=name)
+
+
 class Settings(BaseSettings):
     """Everything that can be set, from the environment and the `.env` beside the process."""
 
@@ -229,7 +235,7 @@ class Settings(BaseSettings):
         Names compare without regard to case, as on GitHub.
         """
         if not self.daybook_repositories:
-            return RepositorySettings(name=name)
+            return _default_table(name)
         return next((table for table in self.daybook_repositories if table.name.lower() == name.lower()), None)
 
     def language_of(self, name: str) -> Language:

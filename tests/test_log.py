@@ -7,11 +7,14 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.log import configure_logging
+from core.log import configure_logging, logfmt
 from core.settings import Settings, load_settings
 
 
@@ -58,3 +61,13 @@ def test_a_line_that_nobody_can_read_any_more_is_no_failure(
     gone.close()
     structlog.get_logger().info("push_received")
     assert capsys.readouterr() == ("", "")
+
+
+NAMES = st.sampled_from(["timestamp", "level", "event", "repository", "queued", "reason"])
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(' ="\\\na\u4e2d') | st.lists(st.text(' "=a'))
+
+
+@given(st.dictionaries(NAMES, VALUES))
+def test_a_line_is_as_structlogs_own_renderer_writes_it(event: dict[str, Any]) -> None:
+    theirs = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+    assert logfmt(None, "info", event.copy()) == theirs(None, "info", event.copy())

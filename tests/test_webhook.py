@@ -16,11 +16,16 @@ from urllib.parse import quote_plus, urlsplit
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
+from werkzeug.test import Client
 
 from core.ledger import Ledger
 from core.redis_server import RedisServer
+from core.settings import load_settings
 from tests.conftest import SHANGHAI
 from tests.running import PATIENCE_SECONDS, SECRET, deliver, signature, web_process
+from webhook.github import Webhook
+from webhook.metrics import Refusals
 
 pytestmark = pytest.mark.slow
 
@@ -194,6 +199,20 @@ def test_what_is_not_for_us_is_ignored_with_a_reason(base: str, ledger: Ledger) 
 def test_a_delivery_without_an_id_is_refused(base: str, ledger: Ledger) -> None:
     assert refused(deliver(base, PUSH, x_github_delivery="no\tid"), 400, "X-GitHub-Delivery")
     assert queued(ledger) == 0
+
+
+def test_what_nobody_expected_is_said_to_the_sender_and_to_the_log(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", SECRET)
+    monkeypatch.setattr(ledger, "receive", lambda *_: 1 // 0)
+    headers = {"x-github-event": "push", "x-github-delivery": "one", "x-hub-signature-256": signature(PUSH)}
+    with capture_logs() as logged:
+        answer = Client(Webhook(ledger, load_settings(), Refusals(ledger))).post(
+            data=PUSH, headers=headers, content_type="application/json"
+        )
+    assert (answer.status_code, list(answer.json or ())) == (500, ["error"])
+    assert [(line["event"], line["delivery"]) for line in logged] == [("delivery_failed", "one")]
 
 
 def test_health_and_unknown_routes(base: str, redis_url: str) -> None:

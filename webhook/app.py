@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
@@ -11,10 +13,14 @@ from core.log import configure_logging
 from core.settings import Settings, load_settings
 from report.site import create_site
 from report.throttle import Throttle
-from webhook.github import create_webhook
+from webhook.github import PATH, Webhook
 from webhook.health import create_health
 from webhook.metrics import Refusals, create_metrics
 from webhook.signature import require_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answered within 2 s whatever Redis does
 
@@ -35,7 +41,6 @@ def create_app(settings: Settings, redis_url: str) -> Flask:
         min_replicas=settings.redis_min_replicas,
     )
     refusals, throttle = Refusals(ledger), Throttle()
-    app.register_blueprint(create_webhook(ledger, settings, refusals))
     app.register_blueprint(create_health(ledger))
     app.register_blueprint(create_metrics(ledger, settings, throttle, refusals))
     app.register_blueprint(create_site(ledger, settings, throttle))
@@ -44,7 +49,18 @@ def create_app(settings: Settings, redis_url: str) -> Flask:
     def refused(error: HTTPException) -> tuple[Response, int]:
         return jsonify(error=error.description), error.code or 500
 
+    app.wsgi_app = _beside(app.wsgi_app, Webhook(ledger, settings, refusals))  # type: ignore[assignment,method-assign]
     return app
+
+
+def _beside(pages: WSGIApplication, webhook: WSGIApplication) -> WSGIApplication:
+    """Hands what is posted to the webhook's path to the one application, and all else to the other."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_delivery = environ["PATH_INFO"] == PATH and environ["REQUEST_METHOD"] == "POST"
+        return (webhook if is_delivery else pages)(environ, start_response)
+
+    return serve
 
 
 def from_environment() -> Flask:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
 from core.ledger import Stage
 from webhook.breaker import Breaker, RedisUnavailable
@@ -16,18 +19,22 @@ from webhook.signature import is_signed
 from workers.app import messages
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
     from core.ledger import Ledger
     from core.settings import Settings
     from webhook.metrics import Refusals
 
 log = structlog.get_logger()
 
+PATH = "/webhooks/github"
 LARGEST_BODY = 25 * 1024 * 1024  # GitHub delivers no payload over 25 MB
 DRAINED = 2 * LARGEST_BODY
 MOST_COMMITS = 2048  # GitHub lists no more of a push, and does not say that it was cut
 _DELIVERY = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
-Answer = tuple[Response, int]
+Answer = tuple[int, dict[str, Any]]
 
 
 class Refused(Exception):
@@ -38,52 +45,90 @@ class Refused(Exception):
         self.status = status
 
 
-def create_webhook(ledger: Ledger, settings: Settings, refusals: Refusals) -> Blueprint:
-    """The endpoint that GitHub's webhook points at."""
-    blueprint = Blueprint("webhook", __name__)
-    breaker = Breaker()
-    secrets = [secret.get_secret_value().encode() for secret in settings.github_webhook_secret]
-    messages(Stage.FETCH, ())  # Celery encodes its form once: now, and not by every thread at the first delivery
+class Webhook:
+    """The endpoint that GitHub's webhook points at: a WSGI application, asked far more often than all pages together.
 
-    @blueprint.post("/webhooks/github")
-    def receive() -> Answer:
-        delivery = request.headers.get("X-GitHub-Delivery", "")
+    Flask's routing and contexts would cost as much as all that is done here (`bench.receiving`).
+    """
+
+    def __init__(self, ledger: Ledger, settings: Settings, refusals: Refusals) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._refusals = refusals
+        self._breaker = Breaker()
+        self._secrets = [secret.get_secret_value().encode() for secret in settings.github_webhook_secret]
+        messages(Stage.FETCH, ())  # Celery encodes its form once: now, and not by every thread at the first delivery
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        """Answer with JSON and a line end, whatever comes."""
+        status, answer = self._answered(environ)
+        body = f"{_encoded(answer)}\n".encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.append(("Retry-After", "5"))
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [body]
+
+    def _answered(self, environ: WSGIEnvironment) -> Answer:
         try:
-            return _answered(_verified_body(secrets), delivery, ledger, settings, breaker)
+            body = _verified_body(environ, self._secrets)
+            return self._taken(body, environ.get("HTTP_X_GITHUB_EVENT", ""), environ.get("HTTP_X_GITHUB_DELIVERY", ""))
         except (Refused, BadPayload, RedisUnavailable) as error:
-            refusals.count(error.status)
-            log.warning("delivery_refused", status=error.status, delivery=_shown(delivery), reason=str(error))
-            return _error(error)
+            status, reason = error.status, str(error)
+        except HTTPException as error:  # the sender hung up before the body was whole
+            status, reason = error.code or 400, error.description or ""
+        except Exception:
+            log.exception("delivery_failed", delivery=_shown(environ.get("HTTP_X_GITHUB_DELIVERY", "")))
+            return 500, {
+                "error": "this failed unexpectedly; redeliver later, its cause is in the log of the web process"
+            }
+        self._refusals.count(status)
+        delivery = _shown(environ.get("HTTP_X_GITHUB_DELIVERY", ""))
+        log.warning("delivery_refused", status=status, delivery=delivery, reason=reason)
+        return status, {"error": "Redis is unavailable; redeliver later" if status == 503 else reason}
 
-    return blueprint
+    def _taken(self, body: bytes, event: str, delivery: str) -> Answer:
+        if event == "ping":
+            return 200, {"pong": zen_of(body)}
+        if event != "push":
+            return 202, {"ignored": f"event {_shown(event)} is not used"}
+        if not _DELIVERY.match(delivery):
+            raise BadPayload("X-GitHub-Delivery: missing, or not an id")
+        received = read_push(body, delivery, self._settings, datetime.now(UTC))
+        if isinstance(received, Ignored):
+            return 202, {"ignored": received.why}
+        return self._recorded(received)
+
+    def _recorded(self, received: Received) -> Answer:
+        push = received.push
+        queue = messages(Stage.FETCH, (commit.id for commit in push.commits))
+        queued, known = self._breaker.call(lambda: self._ledger.receive(push, queue))
+        if len(push.commits) + len(received.rejected) >= MOST_COMMITS:
+            self._breaker.call(lambda: self._ledger.hurry(push.repository))  # reconciliation finds the rest of it
+        log.info("push_received", delivery=push.delivery, repository=push.repository, queued=queued, known=known,
+                 rejected=len(received.rejected))  # fmt: skip
+        answer = {"delivery": push.delivery, "queued": queued, "known": known}
+        return 202, answer | {"rejected": list(received.rejected)} if received.rejected else answer
 
 
-def _error(error: Refused | BadPayload | RedisUnavailable) -> Answer:
-    if isinstance(error, RedisUnavailable):
-        answer = jsonify(error="Redis is unavailable; redeliver later")
-        answer.headers["Retry-After"] = "5"
-        return answer, error.status
-    return jsonify(error=str(error)), error.status
-
-
-def _verified_body(secrets: list[bytes]) -> bytes:
+def _verified_body(environ: WSGIEnvironment, secrets: list[bytes]) -> bytes:
     """The JSON of the body, once it is known to be from GitHub."""
-    body, kind = _whole_body(), request.mimetype
+    body, kind = _whole_body(environ), environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/x-www-form-urlencoded"):
         raise Refused(415, "content type: send application/json or application/x-www-form-urlencoded")
-    if not is_signed(body, request.headers.get("X-Hub-Signature-256"), secrets):
+    if not is_signed(body, environ.get("HTTP_X_HUB_SIGNATURE_256"), secrets):
         raise Refused(401, "X-Hub-Signature-256: missing, or not made with GITHUB_WEBHOOK_SECRET")
     content = json_body(body, kind)
     assert content is not None
     return content
 
 
-def _whole_body() -> bytes:
+def _whole_body(environ: WSGIEnvironment) -> bytes:
     """Read the body before any answer goes out: granian resets the connection of a sender who is still writing.
 
     Once all that was announced is there, nothing more is asked for: each question is a wait for the other threads.
     """
-    stream, announced = request.stream, request.environ.get("CONTENT_LENGTH")
+    stream, announced = get_input_stream(environ), environ.get("CONTENT_LENGTH")
     kept, size = [], 0
     while str(size) != announced and size <= DRAINED and (part := stream.read(1 << 20)):
         size += len(part)
@@ -92,34 +137,6 @@ def _whole_body() -> bytes:
     if size > LARGEST_BODY:
         raise Refused(413, "body: over 25 MiB; its commits will be found by reconciliation")
     return b"".join(kept)
-
-
-def _answered(body: bytes, delivery: str, ledger: Ledger, settings: Settings, breaker: Breaker) -> Answer:
-    event = request.headers.get("X-GitHub-Event", "")
-    if event == "ping":
-        return jsonify(pong=zen_of(body)), 200
-    if event != "push":
-        return jsonify(ignored=f"event {_shown(event)} is not used"), 202
-    if not _DELIVERY.match(delivery):
-        raise BadPayload("X-GitHub-Delivery: missing, or not an id")
-    received = read_push(body, delivery, settings, datetime.now(UTC))
-    if isinstance(received, Ignored):
-        return jsonify(ignored=received.why), 202
-    return _recorded(received, ledger, breaker)
-
-
-def _recorded(received: Received, ledger: Ledger, breaker: Breaker) -> Answer:
-    push = received.push
-    queue = messages(Stage.FETCH, (commit.id for commit in push.commits))
-    queued, known = breaker.call(lambda: ledger.receive(push, queue))
-    if len(push.commits) + len(received.rejected) >= MOST_COMMITS:
-        breaker.call(lambda: ledger.hurry(push.repository))  # the rest of it is found by reconciliation
-    log.info("push_received", delivery=push.delivery, repository=push.repository, queued=queued, known=known,
-             rejected=len(received.rejected))  # fmt: skip
-    answer = {"delivery": push.delivery, "queued": queued, "known": known}
-    if received.rejected:
-        return jsonify(**answer, rejected=list(received.rejected)), 202
-    return jsonify(answer), 202
 
 
 def _shown(text: str) -> str:

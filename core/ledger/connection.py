@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import redis
+from hiredis import pack_command
 
 from core.ledger.layout import bring_up_to_date
 from core.ledger.places import PREFIX
@@ -77,12 +78,13 @@ class Connection:
         """A script's answer, asked for on a connection of the pool: redis-py's own way takes twice the time.
 
         It goes by the repetitions that we do not want and the conversions that no script needs; the connection hangs up
-        by itself on whatever is no answer.
+        by itself on whatever is no answer. Arguments are packed by what redis-py packs them by.
         """
         pool = self.redis.connection_pool
         connection = pool.get_connection()
         try:
-            connection.send_packed_command(connection.pack_command("EVALSHA", sha, 0, *arguments))
+            command: Any = ("EVALSHA", sha, 0, *arguments)  # hiredis types a tuple of one
+            connection.send_packed_command((pack_command(command),))
             return connection.read_response()
         finally:
             pool.release(connection)
