@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # notices', and one that is always free for the sweep. Few are there at a time; see `workers.children`.
 MOST_CHILDREN = SUSPECT_PLACES + 7
 WEB_THREADS = 16
+_SERVER_PID = "DAYBOOK_SERVER_PID"
 _M_ARENA_MAX = -8  # mallopt(3)
 ARENAS = 2
 WORKER_QUEUES = ("fetch", "analyse")
@@ -104,7 +105,8 @@ def web(host: str | None, port: int | None) -> None:
     check_free(address, port)
     _bring_up_to_date(settings, url)
     create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
-    os.environ.update(REDIS_URL=url, DAYBOOK_HOST=address)  # read by the server's own processes
+    # Read by the server's own processes.
+    os.environ.update({"REDIS_URL": url, "DAYBOOK_HOST": address, _SERVER_PID: str(os.getpid())})
     serve("cli.processes:application", address, port)
 
 
@@ -132,7 +134,7 @@ def application() -> Flask:
     """The web application in a process of the server's; it ends with the server, even one that was killed."""
     from webhook.app import from_environment
 
-    die_with_parent()
+    die_with_parent(parent=int(os.environ[_SERVER_PID]))
     return from_environment()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from core.redis_server import RedisServer, die_with_parent
@@ -114,7 +116,8 @@ class Supervisor:
         child.process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", *child.arguments],
             env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", preexec_fn=die_with_parent, start_new_session=True,
+            text=True, errors="replace", preexec_fn=partial(die_with_parent, parent=os.getpid()),
+            start_new_session=True,
         )  # fmt: skip
         child.started = time.monotonic()
         assert child.process.stdout

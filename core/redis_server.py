@@ -16,6 +16,7 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -98,7 +99,8 @@ class RedisServer:
         self._process = subprocess.Popen(
             [_executable(), "-"],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=(self._lock.fileno(),), preexec_fn=die_with_parent, start_new_session=True,
+            pass_fds=(self._lock.fileno(),), preexec_fn=partial(die_with_parent, parent=os.getpid()),
+            start_new_session=True,
         )  # fmt: skip
         assert self._process.stdin
         self._process.stdin.write(self._configuration().encode())  # by standard input: `ps` shows no password
@@ -188,9 +190,14 @@ def redis_url(settings: Settings) -> Iterator[str]:
         server.stop()
 
 
-def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
-    """Ask the kernel to send this process a signal when its parent dies (prctl(2), Linux); for `preexec_fn`."""
+def die_with_parent(by: signal.Signals = signal.SIGTERM, *, parent: int | None = None) -> None:
+    """Ask the kernel to send this process a signal when its parent dies (prctl(2), Linux); for `preexec_fn`.
+
+    Who knows the parent's id names it: one that died before the kernel was asked is then missed at once.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), by)
 
 
 def _executable() -> str:

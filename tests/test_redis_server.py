@@ -117,3 +117,9 @@ def test_it_ends_with_its_parent_even_a_killed_one(home: Path, end: signal.Signa
     after = RedisServer(home)
     after.start()  # its directory is free again
     after.stop()
+
+
+def test_a_child_whose_parent_died_before_it_could_ask_ends_at_once() -> None:
+    orphan = f"from core.redis_server import die_with_parent; die_with_parent(parent={2**22}); print('still here')"
+    done = subprocess.run([sys.executable, "-c", orphan], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
