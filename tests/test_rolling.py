@@ -85,8 +85,8 @@ def newer_version(folder: Path, *, new_form: bool) -> Path:
         changed(
             folder,
             "core/ledger/packing.py",
-            ("DEFLATED, ZLIB = 0x01, 0x02,", "DEFLATED, ZLIB = 0x01, 0x03,"),
-            ('{0x02: "dictionaries/1.txt"}', '{0x02: "dictionaries/1.txt", 0x03: "dictionaries/2.txt"}'),
+            ("DEFLATED, ZLIB = 0x01, 0x03,", "DEFLATED, ZLIB = 0x01, 0x04,"),
+            ('"gb18030")}', '"gb18030"), 0x04: ("dictionaries/2.txt", "utf-8")}'),
         )
     return folder
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import DaybookError
-from core.ledger import Ledger, NewerRecord, Stage
+from core.ledger import Ledger, NewerRecord, Stage, packing
 from core.ledger.packing import QUICK, packed, packed_commit, unpacked
 from core.models import CommitRecord, Diff
 from report.json import report_from_json
@@ -130,6 +130,15 @@ def test_any_text_is_packed(message: str, author: str, level: int) -> None:
     assert unpacked(ID, packed_commit(one.commit), None) == one
 
 
+def test_the_form_of_a_text_in_utf_8_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = record(1, message="修复解析器 (#12)")
+    now = packed(one)
+    monkeypatch.setattr(packing, "DEFLATED", 0x02)
+    then = packed(one)
+    assert (now[0], then[0]) == (0x03, 0x02)
+    assert unpacked(one.commit.id, then, None) == unpacked(one.commit.id, now, None) == one
+
+
 def test_a_finished_record_is_small() -> None:
     one = record(1, message="Fix the parser (#12)")
     assert len(packed(one)) < 0.55 * len(one.model_dump_json(exclude_defaults=True))
@@ -165,7 +174,7 @@ def test_what_a_newer_version_added_outlives_an_older_workers_writing(ledger: Le
     assert (told["version"], told["mood"], told["commit"]["verified"]) == (2, {"calm": True}, "gpg")
 
 
-@pytest.mark.parametrize("foreign", [b"\x03newer form", b'\x01{"version":2,"commit":{"message":{"a":1}}}'])
+@pytest.mark.parametrize("foreign", [b"\x04newer form", b'\x01{"version":2,"commit":{"message":{"a":1}}}'])
 def test_a_commit_that_only_a_newer_version_can_read_is_left_to_it(ledger: Ledger, foreign: bytes) -> None:
     ledger.receive(push([1]), [b"{}"])
     known = ledger.redis.get(f"daybook:record:{ID}")
@@ -189,7 +198,7 @@ def test_a_damaged_record_is_not_taken_for_a_newer_one() -> None:
 
 def test_a_diff_of_a_newer_version_is_read_or_fetched_anew(services: Services) -> None:
     commit_id = f"{REPOSITORY}@{sha(stored.FETCHED)}"
-    services.ledger.redis.set(f"daybook:diff:{commit_id}", b"\x03newer form")
+    services.ledger.redis.set(f"daybook:diff:{commit_id}", b"\x04newer form")
     claim = services.ledger.claim(commit_id, Stage.ANALYSE)
     assert claim
     assert claim.diff is None
