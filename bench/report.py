@@ -99,7 +99,7 @@ def _measured(url: str, count: int) -> Timings:
         "html_alone": lambda: html_bytes([day]),
         "json_alone": lambda: report_json([day]),
     })  # fmt: skip
-    kept = ledger.redis.strlen(f"daybook:fragments:{REPOSITORY}:{DAY}") / count
+    kept = sum(map(ledger.redis.strlen, ledger.redis.keys(f"daybook:fragments:{REPOSITORY}:{DAY}:*"))) / count
     return figures | {"rendered_once_ms": rendering, "kept_bytes": kept}
 
 

@@ -20,6 +20,7 @@ from core.models import (
     Found,
     Frozen,
     Language,
+    PublicChange,
     RepositoryName,
     Sha,
     Tier,
@@ -32,16 +33,16 @@ from report.brief import Brief, brief_of
 from report.changes import Compatibility, changes_of, table
 from report.figures import Coverage, Names, Spending, Tiers
 from report.highlights import Highlight, Written, highlights
-from report.kinship import Told, told_from_record
+from report.kinship import Called, Told, called_from_record, concerned, told_from_record
 from report.labels import labels
-from report.stories import Relation, file_stories, fold, tell
+from report.stories import Relation, Stories, file_stories, fold, tell
 from report.titles import shown_title
 from report.trend import DayCount, first_day
 from report.view import View, view_of
 
 if TYPE_CHECKING:
-    from report.fragments import Kept
     from report.prose import Origin
+    from report.shelf import Shelf
 
 REPORT_VERSION: Literal[1] = 1
 
@@ -78,6 +79,11 @@ class Member(Frozen):
     def brief(self) -> Brief:
         """What the sums of a day need of it."""
         return brief_of(self.facts, self.triage, self.analysis)
+
+    @property
+    def public_changes(self) -> tuple[PublicChange, ...]:
+        """What it changes of the things that users can name."""
+        return self.facts.changes if self.facts else ()
 
     @property
     def covered(self) -> bool:
@@ -120,14 +126,19 @@ class Entry(Member):
         raise ValueError(f"what {self.sha} tells of other commits stands in its record alone")
 
     @cached_property
-    def kept(self) -> Kept | None:
-        """How it is shown where nothing of the day bears on it, if that was kept."""
+    def called(self) -> Called:
+        """By what it may have to do with others; only an entry that was made from a record knows it."""
+        raise ValueError(f"what {self.sha} is called by other commits stands in its record alone")
+
+    @cached_property
+    def kept(self) -> tuple[Shelf, int] | None:
+        """Where there is how it is shown as long as nothing of the day bears on it, if that was kept: shelf and row."""
         return None
 
-    def kept_for(self, view: View) -> Kept | None:
-        """How it is shown, where that was kept for this view and the commits of the day leave it as it is."""
+    def kept_for(self, view: View) -> tuple[Shelf, int] | None:
+        """The same, where it was kept for this view and the commits of the day leave it as it is."""
         kept = self.kept
-        return kept if kept is not None and kept.view is view and not self.cancelled else None
+        return kept if kept is not None and kept[0].view is view and not self.cancelled else None
 
     def whole(self) -> Entry:
         """The entry with all its fields read."""
@@ -283,12 +294,18 @@ def _filed(
     known = {member.sha for member in told}
     alone = [entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits]
     ordered = _newest_first(one for one in alone if one.sha not in known)
-    by_sha = {one.sha: one for one in ordered}
-    stories = tell((one.told for one in ordered), map(told_from_record, elsewhere), zone,
-                   lambda sha: by_sha[sha].may_cancel)  # fmt: skip
+    stories = _stories(ordered, [told_from_record(record) for record in elsewhere], zone)
     filed = file_stories(ordered, stories)
     shown = fold(filed, stories)
     return _newest_first((*shown, *expired)) if expired else shown, (*filed, *told)
+
+
+def _stories(day: Sequence[Entry], elsewhere: Sequence[Told], zone: tzinfo) -> Stories:
+    """The stories of a day; only of those that may have one, all is looked at that they need."""
+    by_sha = {one.sha: one for one in day}
+    speaking = [one.told for one in day if one.called.speaks]
+    some = concerned({one.sha: one.called for one in day}, speaking, elsewhere)
+    return tell((by_sha[sha].told for sha in some), elsewhere, zone, lambda sha: by_sha[sha].may_cancel)
 
 
 def web_site(web_url: str | None, repository: str) -> str | None:
@@ -318,7 +335,8 @@ def entry_from_record(record: CommitRecord) -> Entry:
         analysis=record.analysis,
         failure=record.failure,
     )
-    entry.__dict__["told"] = told_from_record(record)
+    told = told_from_record(record)
+    entry.__dict__.update(told=told, called=called_from_record(record, told))
     return entry
 
 
@@ -335,8 +353,8 @@ def _state(record: CommitRecord) -> State:
 
 
 def _compatibility(entries: Iterable[Entry], day: date) -> tuple[Compatibility, ...]:
-    lasting = [(entry.sha, entry.brief.changes) for entry in entries if entry.brief.changes and not entry.cancelled]
-    return table(change for sha, changes in lasting for change in changes_of(sha, day, changes))
+    lasting = [entry for entry in entries if entry.brief.changed and not entry.cancelled]
+    return table(change for entry in lasting for change in changes_of(entry.sha, day, entry.public_changes))
 
 
 def _trend(day: date, tiers: Tiers, earlier: Sequence[DayCount]) -> tuple[DayCount, ...]:

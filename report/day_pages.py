@@ -173,7 +173,7 @@ class DayPages(Pages):
             web_url=self.settings.web_url(repository),
             earlier=counts(history.summaries(month).values()) if history else (),
             still_open=still_open,
-            elsewhere=self.ledger.kin_of(repository, {entry.sha: entry.told.looked_up for entry in entries}),
+            elsewhere=self.ledger.kin_of(repository, {entry.sha: entry.called.looked_up for entry in entries}),
         )
 
     def _around(self, history: History, day: date) -> list[Link]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from core.models import Found, Frozen, Tier, Usage, added
-from report.brief import Spent
+from report.brief import AMOUNTS
 
 if TYPE_CHECKING:
     from report.daily import Member
@@ -97,10 +97,10 @@ def coverage(entries: Sequence[Member]) -> Coverage:
 
 def usage(entries: Sequence[Member], written: Written | None) -> Usage:
     """Tokens and dollars of some commits, and of the highlights when the model wrote them."""
-    columns = list(zip(*(entry.brief.spent for entry in entries), strict=True)) or [()] * len(Spent._fields)
-    *counts, costs, calls = columns
-    tokens = dict(zip(Spent._fields, map(sum, counts), strict=False))
-    whole = Usage(**tokens, cost_usd=math.fsum(costs), calls=sum(calls))
+    briefs = [entry.brief for entry in entries]
+    amounts = {name: [getattr(brief, name) for brief in briefs] for name in AMOUNTS}
+    costs = math.fsum(amounts.pop("cost_usd"))
+    whole = Usage(**{name: sum(counts) for name, counts in amounts.items()}, cost_usd=costs)
     whole = added(whole, written.usage) if written else whole
     return whole.model_copy(update={"cost_usd": _dollars([whole.cost_usd])})
 
@@ -110,9 +110,9 @@ def spending(entries: Sequence[Member], written: Written | None) -> Spending:
     costs: dict[Tier, list[float]] = {tier: [] for tier in Tier}
     batched = []
     for entry in entries:
-        costs[entry.tier].append(entry.brief.spent.cost_usd)
+        costs[entry.tier].append(entry.brief.cost_usd)
         if entry.brief.batch:
-            batched.append(entry.brief.spent.cost_usd)
+            batched.append(entry.brief.cost_usd)
     if written:
         costs[Tier.HIGH].append(written.usage.cost_usd)
     by_tier = {tier.value: _dollars(some) for tier, some in costs.items()}

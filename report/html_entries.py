@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from report.addresses import Address
     from report.daily import DailyReport, Entry, Member
-    from report.fragments import Kept, Piece
+    from report.shelf import Piece
     from report.view import View
 
 Macro = Callable[..., Markup]  # of templates/parts.html
@@ -25,13 +25,13 @@ _PLACE = re.compile(rb"\x00([0-9]+)\x00")
 
 
 class HtmlParts(NamedTuple):
-    """An entry in parts: its lines in the table and the contents, and itself around its marks and its story."""
+    """An entry in parts: its lines in the table and the contents, and itself, with the places for marks and story."""
 
-    html_row: bytes
-    html_contents: bytes
-    html_open: bytes
-    html_head: bytes
-    html_tail: bytes
+    row: Piece
+    contents: Piece
+    article: Piece
+    marks: int  # bytes before them
+    story: int
 
 
 def parts_by(macros: Mapping[str, Macro], view: View, entry: Entry) -> HtmlParts:
@@ -39,7 +39,7 @@ def parts_by(macros: Mapping[str, Macro], view: View, entry: Entry) -> HtmlParts
     article = macros["article"](view, entry, _SLOT, _SLOT, view.words)
     opened, head, tail = article.encode().split(_SLOT.encode())
     row, line = macros["row"](view, entry, view.words), macros["contents_line"](view, entry, view.words)
-    return HtmlParts(row.encode(), line.encode(), opened, head, tail)
+    return HtmlParts(row.encode(), line.encode(), opened + head + tail, len(opened), len(opened) + len(head))
 
 
 class Entries:
@@ -59,11 +59,8 @@ class Entries:
         self._marks = marks
         self._address = address
         self._parts = {
-            report.repository: {
-                entry.sha: entry.kept_for(view) or parts_by(macros, view, entry) for entry in report.entries
-            }
+            report.repository: {entry.sha: self._parts_of(report.view, entry) for entry in report.entries}
             for report in reports
-            for view in [report.view]
         }
         self._filled: list[Iterable[Piece]] = []
 
@@ -75,7 +72,7 @@ class Entries:
     def contents(self, report: DailyReport, tier: Tier) -> Markup:
         """The lines of one tier in the contents."""
         parts = self._parts[report.repository]
-        return self._place([parts[entry.sha].html_contents for entry in report.group(tier)])
+        return self._place([parts[entry.sha].contents for entry in report.group(tier)])
 
     def articles(self, report: DailyReport, tier: Tier) -> Markup:
         """The entries of one tier."""
@@ -90,20 +87,27 @@ class Entries:
             pieces.append(rest)
         return b"".join(pieces)
 
+    def _parts_of(self, view: View, entry: Entry) -> HtmlParts:
+        """An entry's parts as they were kept, or made now."""
+        kept = entry.kept_for(view)
+        return kept[0].html[kept[1]] if kept and kept[0].html else parts_by(self._macros, view, entry)
+
     def _place(self, filled: Iterable[Piece]) -> Markup:
         self._filled.append(filled)
         return Markup(f"{_SLOT}{len(self._filled) - 1}{_SLOT}")  # noqa: S704 - a number of our own
 
-    def _row(self, view: View, commit: Member, part: Kept | HtmlParts | None) -> Piece:
-        return part.html_row if part else self._macros["row"](view, commit, view.words).encode()
+    def _row(self, view: View, commit: Member, part: HtmlParts | None) -> Piece:
+        return part.row if part else self._macros["row"](view, commit, view.words).encode()
 
     def _articles(self, report: DailyReport, entries: Sequence[Entry]) -> list[Piece]:
         view, parts = report.view, self._parts[report.repository]
         found: list[Piece] = []
         for entry in entries:
-            part = parts[entry.sha]
-            found += (part.html_open, self._marks[view.anchor(entry)].encode(), part.html_head)
+            _, _, article, marks, story = parts[entry.sha]
+            found += (article[:marks], self._marks[view.anchor(entry)].encode())
             if entry.folded or entry.relations:
-                found.append(self._macros["story"](report, entry, self._address, view.words).encode())
-            found.append(part.html_tail)
+                told = self._macros["story"](report, entry, self._address, view.words).encode()
+                found += (article[marks:story], told, article[story:])
+            else:
+                found.append(article[marks:])
         return found

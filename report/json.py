@@ -17,7 +17,7 @@ from report.trend import DayCount
 
 if TYPE_CHECKING:
     from report.daily import Entry
-    from report.fragments import Piece
+    from report.shelf import Piece
 
 
 class _Document(Frozen):
@@ -64,14 +64,14 @@ class Outline(NamedTuple):
 
 
 class JsonParts(NamedTuple):
-    """An entry in two parts, between which its relations have their place; without them they are an entry as well."""
+    """An entry without relations, and the place where these belong."""
 
-    json_head: bytes
-    json_tail: bytes
+    entry: Piece
+    relations: int  # bytes before it
 
 
 # With the comma before it, no text can hold this: the quotes within a text have a backslash before them.
-_RELATIONS, _ENTRIES = b',"relations":[]', b',"entries":[]'
+_RELATIONS, _ENTRIES = b',"relations":[', b',"entries":[]'
 
 
 @undisturbed()
@@ -94,12 +94,15 @@ def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[
     for report, rest in zip(reports, after, strict=True):
         view, comma = report.view, b',"entries":['
         for entry in report.entries:
-            kept = entry.kept_for(view) or json_parts(entry)
+            kept = entry.kept_for(view)
+            whole, place = kept[0].json[kept[1]] if kept and kept[0].json else json_parts(entry)
             yield comma
-            yield kept.json_head
-            yield b',"relations":'
-            yield _dumped([one.model_dump(mode="json") for one in entry.relations]) if entry.relations else b"[]"
-            yield kept.json_tail
+            if entry.relations:
+                yield whole[:place]
+                yield _dumped([one.model_dump(mode="json") for one in entry.relations])[1:-1]
+                yield whole[place:]
+            else:
+                yield whole
             comma = b","
         yield b"]" if report.entries else _ENTRIES
         yield rest
@@ -108,8 +111,7 @@ def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[
 def json_parts(entry: Entry) -> JsonParts:
     """An entry as JSON, whatever its relations are."""
     whole = _dumped({**entry.whole().model_dump(mode="json", exclude={"relations"}), "relations": []})
-    head, _, tail = whole.partition(_RELATIONS)
-    return JsonParts(head, tail)
+    return JsonParts(whole, whole.index(_RELATIONS) + len(_RELATIONS))
 
 
 def _dumped(value: object) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from report.daily import Member
-    from report.fragments import Kept, Piece
+    from report.shelf import Piece
     from report.storylines import StoryLine
     from report.view import View
     from report.wording import Field
@@ -35,15 +35,16 @@ _FIELD_MARKS = {
     "advice": "💡",
 }
 _NOBODY = "—"
+_BREAK = b"\n\n"
 
 
 class MarkdownParts(NamedTuple):
-    """An entry in parts: its rows in the table and the contents, and what stands before and after its story."""
+    """An entry in parts: its rows in the table and the contents, and itself, with the place where its story belongs."""
 
-    markdown_row: bytes
-    markdown_contents: bytes
-    markdown_head: bytes
-    markdown_tail: bytes
+    row: Piece
+    contents: Piece
+    article: Piece
+    story: int  # bytes before it; a break between blocks follows
 
 
 def markdown(
@@ -70,7 +71,7 @@ def markdown_bytes(
     blocks: list[Piece] = [f"# {title}".encode()]
     for report in reports:
         blocks.extend(_repository(report, address, labels(report.language)))
-    return b"\n\n".join(blocks) + b"\n"
+    return _BREAK.join([*blocks[:-1], b"".join((blocks[-1], b"\n"))])  # with its end at once: a page is long
 
 
 def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
@@ -82,13 +83,14 @@ def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
     ]
     if notes := [*storylines.notes(entry, view.words), *wording.notes(entry, view.words)]:
         head.append("\n>\n".join(f"> {markdown_text(note, view.origin)}" for note in notes))
-    parts = (_row(view, entry), _contents_line(view, entry), "\n\n".join(head), "\n\n".join(_fields(view, entry)))
-    return MarkdownParts(*(part.encode() for part in parts))
+    above, below = "\n\n".join(head).encode(), "\n\n".join(_fields(view, entry)).encode()
+    row, line = _row(view, entry), _contents_line(view, entry)
+    return MarkdownParts(row.encode(), line.encode(), above + _BREAK + below, len(above))
 
 
 def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[Piece]:
     view = report.view
-    parts = {entry.sha: entry.kept_for(view) or markdown_parts(view, entry) for entry in report.entries}
+    parts = {entry.sha: _parts(view, entry) for entry in report.entries}
     above = [_target(anchor("repository", report.repository)), f"## {markdown_text(report.repository)}"]
     yield "\n\n".join(above).encode()
     if report.entries:
@@ -108,10 +110,18 @@ def _repository(report: DailyReport, address: Address, words: Labels) -> Iterato
         yield f"{target}\n\n### {_group_title(tier, report.count(tier), words)}".encode()
         for entry in group:
             part = parts[entry.sha]
-            yield part.markdown_head
             if entry.folded or entry.relations:
+                yield part.article[: part.story]
                 yield from _story(report, entry, address, words)
-            yield part.markdown_tail
+                yield part.article[part.story + len(_BREAK) :]
+            else:
+                yield part.article
+
+
+def _parts(view: View, entry: Entry) -> MarkdownParts:
+    """An entry's parts as they were kept, or made now."""
+    kept = entry.kept_for(view)
+    return kept[0].markdown[kept[1]] if kept and kept[0].markdown else markdown_parts(view, entry)
 
 
 def _target(name: str) -> str:
@@ -122,12 +132,12 @@ def _group_title(tier: Tier, count: int, words: Labels) -> str:
     return f"{TIER_MARKS[tier]} {words.word(f'group_{tier}')} ({count})"
 
 
-def _commit_table(report: DailyReport, parts: Mapping[str, Kept | MarkdownParts], words: Labels) -> bytes:
+def _commit_table(report: DailyReport, parts: Mapping[str, MarkdownParts], words: Labels) -> bytes:
     columns = [words.word(f"column_{name}") for name in ("time", "author", "message")]
     lines: list[Piece] = [f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|"]
     for commit in report.commits:
         part = parts.get(commit.sha)
-        lines.append(part.markdown_row if part else _row(report.view, commit).encode())
+        lines.append(part.row if part else _row(report.view, commit).encode())
     return b"\n".join(lines)
 
 
@@ -155,7 +165,7 @@ def _tier_count(tier: Tier, count: int, words: Labels) -> str:
 def _contents(
     report: DailyReport,
     groups: Mapping[Tier, Sequence[Entry]],
-    parts: Mapping[str, Kept | MarkdownParts],
+    parts: Mapping[str, MarkdownParts],
     words: Labels,
 ) -> bytes:
     lines = [
@@ -171,7 +181,7 @@ def _contents(
     for tier, group in groups.items():
         title = _group_title(tier, report.count(tier), words)
         found.append(f"  - [{title}](#{anchor(tier.value, report.repository)})".encode())
-        found.extend(parts[entry.sha].markdown_contents for entry in group)
+        found.extend(parts[entry.sha].contents for entry in group)
     return b"\n".join(found)
 
 

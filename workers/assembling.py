@@ -47,7 +47,7 @@ def assembled(ledger: Ledger, settings: Settings, repository: str, day: date) ->
         asked=_asked_in_words(settings, repository, asked) if asked else "",
         rewrites=_rewrites(ledger, repository, day),
         earlier=_earlier_counts(ledger, repository, day),
-        elsewhere=ledger.kin_of(repository, {entry.sha: entry.told.looked_up for entry in entries}),
+        elsewhere=ledger.kin_of(repository, {entry.sha: entry.called.looked_up for entry in entries}),
         written=kept_highlights(ledger, repository, day),
         expired=_expired(ledger, repository, kept, before, entries) if kept and before else (),
     )
