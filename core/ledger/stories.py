@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
+from operator import itemgetter
 
 from core.errors import DaybookError
 from core.ledger.connection import P
@@ -70,13 +71,14 @@ class StoryLedger(DayLedger, PastLedger):
 
         Each with whether that is certain: of what names them by its sha, the first digits alone were compared.
         """
-        names = list(dict.fromkeys(" ".join(asked.values()).split()))
-        begun = self.shas_with(repository, [name[1:] for name in names if name[0] == NAMED_SHA])
+        names = set(" ".join(asked.values()).split())
+        named = sorted(name for name in names if name[0] == NAMED_SHA)
+        begun = self.shas_with(repository, [name[1:] for name in named])
         certain = {sha: True for found in begun.values() for sha in found[:MOST_OF_ONE_NAME] if sha not in given}
-        others = [name for name in names if name[0] != NAMED_SHA]
+        others = sorted(names.difference(named), key=_mark)
         for start in range(0, len(others), AT_ONCE):
             some = others[start : start + AT_ONCE]
-            marks = bytes.fromhex("".join([name[1:] for name in some]))
+            marks = bytes.fromhex("".join(map(_mark, some)))
             rows = iter(self._run("kin", MOST_OF_ONE_NAME, names_key(repository), marks))
             for number, member in zip(rows, rows, strict=True):
                 if (sha := sha_in(member)) not in given:
@@ -102,6 +104,9 @@ class StoryLedger(DayLedger, PastLedger):
         rows = {f"{repository} {day}": seconds + micros / 1_000_000 for day in days}
         if rows:
             self.redis.zadd(f"{P}dirty", rows)
+
+
+_mark = itemgetter(slice(1, None))  # of a name as it is looked up
 
 
 def names(record: CommitRecord) -> list[str | bytes]:
