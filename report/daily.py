@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -41,6 +42,7 @@ from report.trend import DayCount, first_day
 from report.view import View, view_of
 
 if TYPE_CHECKING:
+    from core.ledger.fragments import Form
     from report.prose import Origin
     from report.shelf import Shelf
 
@@ -88,7 +90,7 @@ class Member(Frozen):
     @property
     def covered(self) -> bool:
         """Whether it has the analysis it should have; what waits or was given up on has not."""
-        return self.state in {"model", "rules", "degraded"}
+        return self.state in figures.COVERED
 
     @property
     def depth(self) -> Tier:
@@ -216,7 +218,43 @@ class DailyReport(Frozen):
 
     @cached_property
     def _groups(self) -> Mapping[Tier, tuple[Entry, ...]]:
-        return {tier: tuple([entry for entry in self.entries if entry.tier is tier]) for tier in Tier}
+        return {tier: tuple([self.entries[place] for place in places]) for tier, places in self.places.items()}
+
+    @cached_property
+    def places(self) -> Mapping[Tier, Sequence[int]]:
+        """The places of each tier's commits among the entries, from 0."""
+        tiers = [entry.tier for entry in self.entries]
+        return {tier: [place for place, other in enumerate(tiers) if other is tier] for tier in Tier}
+
+    @cached_property
+    def storied(self) -> Collection[int]:
+        """The places of the entries that have something to tell of other commits."""
+        return {place for place, entry in enumerate(self.entries) if entry.relations or entry.folded}
+
+    def parts(self, form: Form, make: Callable[[View, Entry], Sequence[Any]]) -> list[list[Any]]:
+        """The parts of all entries in a form, by columns: as they were kept, or else as `make` makes them."""
+        shelf, rows = self._shelved
+        columns = [[column[row] for row in rows] for column in shelf.forms.get(form, ())] if shelf else []
+        wanting = [place for place, row in enumerate(rows) if row < 0] if columns else range(len(rows))
+        for place in wanting:
+            parts = self._parts_of(self.entries[place], form) or make(self.view, self.entries[place])
+            columns = columns or [[None] * len(rows) for _ in parts]
+            for column, part in zip(columns, parts, strict=True):
+                column[place] = part
+        return columns
+
+    def _parts_of(self, entry: Entry, form: Form) -> Sequence[Any] | None:
+        kept = entry.kept_for(self.view)
+        return kept[0].parts(form, kept[1]) if kept else None
+
+    @cached_property
+    def _shelved(self) -> tuple[Shelf | None, list[int]]:
+        """Where most entries are kept, and in which row each is: -1 for those that are elsewhere or nowhere."""
+        view = self.view
+        kept = [entry.kept_for(view) for entry in self.entries]
+        most = Counter([id(one[0]) for one in kept if one]).most_common(1)
+        shelf = next((one[0] for one in kept if one and id(one[0]) == most[0][0]), None)
+        return shelf, [one[1] if one and one[0] is shelf else -1 for one in kept]
 
     def count(self, tier: Tier) -> int:
         """How many commits are filed in a tier."""
@@ -232,7 +270,7 @@ class DailyReport(Frozen):
     def __copy__(self) -> Self:
         """A copy that works out anew what hangs on its entries, which may be others."""
         copied = super().__copy__()
-        for name in ("_groups", "commits"):
+        for name in ("_groups", "places", "storied", "_shelved", "commits"):
             copied.__dict__.pop(name, None)
         return copied
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.ledger.fragments import Fragment
 from report.json import json_parts
@@ -25,6 +25,9 @@ from report.markdown import markdown_parts
 from report.shelf import Shelf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.ledger.fragments import Form
     from report.daily import Entry
     from report.view import View
 
@@ -66,12 +69,13 @@ def fragment_of(view: View, entry: Entry, made_from: bytes) -> tuple[Fragment, S
         rest=len(rest),
         markdown_row=len(markdown.row), markdown_contents=len(markdown.contents),
         markdown_article=len(markdown.article), markdown_story=markdown.story,
-        html_row=len(html.row), html_contents=len(html.contents), html_article=len(html.article),
-        html_marks=html.marks, html_story=html.story,
+        html_row=len(html.row), html_contents=len(html.contents), html_open=len(html.opened),
+        html_article=len(html.article), html_story=html.story,
         json_entry=len(json.entry), json_relations=json.relations,
     )  # fmt: skip
     fragment = Fragment(
         numbers_of(made_from, sizes, entry), words_of(entry), rest,
-        b"".join(markdown[:3]), b"".join(html[:3]), bytes(json.entry),
+        b"".join(markdown[:3]), b"".join(html[:4]), bytes(json.entry),
     )  # fmt: skip
-    return fragment, Shelf(view, (markdown,), (html,), (json,))
+    parts: dict[Form, Sequence[Any]] = {"markdown": markdown, "html": html, "json": json}
+    return fragment, Shelf(view, {form: [[part] for part in some] for form, some in parts.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -18,6 +19,7 @@ from report.trend import DayCount
 if TYPE_CHECKING:
     from report.daily import Entry
     from report.shelf import Piece
+    from report.stories import Relation
 
 
 class _Document(Frozen):
@@ -92,20 +94,19 @@ def report_json(reports: Sequence[DailyReport]) -> bytes:
 def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[Piece]:
     """The entries of each report, and what comes after them."""
     for report, rest in zip(reports, after, strict=True):
-        view, comma = report.view, b',"entries":['
-        for entry in report.entries:
-            kept = entry.kept_for(view)
-            whole, place = kept[0].json[kept[1]] if kept and kept[0].json else json_parts(entry)
-            yield comma
-            if entry.relations:
-                yield whole[:place]
-                yield _dumped([one.model_dump(mode="json") for one in entry.relations])[1:-1]
-                yield whole[place:]
-            else:
-                yield whole
-            comma = b","
-        yield b"]" if report.entries else _ENTRIES
+        entries, places = report.parts("json", lambda _, entry: json_parts(entry)) or ([], [])
+        for number in report.storied:
+            entries[number] = _related(entries[number], places[number], report.entries[number].relations)
+        yield b',"entries":['
+        yield from islice(chain.from_iterable(zip(entries, repeat(b","), strict=False)), max(0, 2 * len(entries) - 1))
+        yield b"]"
         yield rest
+
+
+def _related(entry: Piece, place: int, relations: Sequence[Relation]) -> Piece:
+    """An entry with its relations in their place."""
+    inner = _dumped([one.model_dump(mode="json") for one in relations])[1:-1]
+    return b"".join((entry[:place], inner, entry[place:]))
 
 
 def json_parts(entry: Entry) -> JsonParts:

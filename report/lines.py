@@ -33,8 +33,7 @@ _MICROSECOND = timedelta(microseconds=1)
 class Sizes(NamedTuple):
     """Bytes of what is kept of a commit beside its line, and places within its articles and its JSON.
 
-    The story of a commit stands at `markdown_story` and `html_story` of its article, its marks at `html_marks`, its
-    relations at `json_relations`.
+    The story of a commit stands at `markdown_story` and `html_story` of its article, its relations at `json_relations`.
     """
 
     rest: int
@@ -44,8 +43,8 @@ class Sizes(NamedTuple):
     markdown_story: int
     html_row: int
     html_contents: int
+    html_open: int
     html_article: int
-    html_marks: int
     html_story: int
     json_entry: int
     json_relations: int
@@ -156,9 +155,9 @@ def _types(joined: str) -> tuple[str, ...]:
     return tuple(joined.split())
 
 
-def rest_from(kept: bytes | memoryview) -> Rest:
+def rest_from(kept: bytes) -> Rest:
     """What `rest_of` gave."""
-    return Rest._make(from_json(bytes(kept)))
+    return Rest._make(from_json(kept))
 
 
 def references_from(rest: Rest) -> tuple[Reference, ...]:
@@ -168,4 +167,4 @@ def references_from(rest: Rest) -> tuple[Reference, ...]:
 
 def changes_from(rest: Rest) -> tuple[PublicChange, ...]:
     """What the commit changes of the things that users can name."""
-    return tuple(PublicChange.model_construct(**change) for change in rest.changes)
+    return tuple(PublicChange(**change) for change in rest.changes)

@@ -7,17 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
-from itertools import accumulate, chain, count, pairwise
+from itertools import accumulate, chain, count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from core.ledger.packing import unpacked
 from report.brief import Brief
 from report.daily import Entry, entry_from_record
-from report.html_entries import HtmlParts
-from report.json import JsonParts
 from report.kinship import Called, Told
 from report.lines import changes_from, references_from, rest_from
-from report.markdown import MarkdownParts
 
 if TYPE_CHECKING:
     from core.ledger.fragments import Form, Stretch
@@ -32,31 +29,46 @@ Stored = tuple[bytes, bytes | None]  # a record and its correction, as the ledge
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """How some commits are shown in a view, each in its row; a form that was not read is empty.
+    """How some commits are shown in a view, each in its row, in the forms that were read.
 
-    `rest` is what few pages need of few of them, `stored` by sha what they were made from.
+    A form is the columns of its parts (`MarkdownParts`, `HtmlParts`, `JsonParts`). `rest` is what few pages need of few
+    commits, `rest_ends` where it begins for each, and ends; `stored` has by sha what they were made from.
     """
 
     view: View
-    markdown: Sequence[MarkdownParts] = ()
-    html: Sequence[HtmlParts] = ()
-    json: Sequence[JsonParts] = ()
-    rest: Sequence[Piece] = ()
+    forms: Mapping[Form, Sequence[Sequence[Any]]]
+    rest: bytes = b""
+    rest_ends: Sequence[int] = ()
     stored: Mapping[str, Stored] = field(default_factory=dict)
+
+    def parts(self, form: Form, row: int) -> list[Any] | None:
+        """The parts of one commit in a form; None where that was not read."""
+        return [column[row] for column in self.forms[form]] if form in self.forms else None
 
 
 class _Cut(NamedTuple):
-    """How a form is cut: the sizes of what follows on each other of a commit, the places within it, what they make."""
+    """How a form is cut: the sizes of what follows on each other of a commit, and the places within it.
+
+    What is `small` is copied, which is cheaper than to point at it; the rest not before it is joined.
+    """
 
     sizes: tuple[str, ...]
     places: tuple[str, ...]
-    made: type[tuple[Any, ...]]
+    small: frozenset[str]
 
 
 _CUTS: dict[Form, _Cut] = {
-    "markdown": _Cut(("markdown_row", "markdown_contents", "markdown_article"), ("markdown_story",), MarkdownParts),
-    "html": _Cut(("html_row", "html_contents", "html_article"), ("html_marks", "html_story"), HtmlParts),
-    "json": _Cut(("json_entry",), ("json_relations",), JsonParts),
+    "markdown": _Cut(
+        ("markdown_row", "markdown_contents", "markdown_article"),
+        ("markdown_story",),
+        frozenset({"markdown_row", "markdown_contents"}),
+    ),
+    "html": _Cut(
+        ("html_row", "html_contents", "html_open", "html_article"),
+        ("html_story",),
+        frozenset({"html_row", "html_contents", "html_open"}),
+    ),
+    "json": _Cut(("json_entry",), ("json_relations",), frozenset()),
 }
 
 
@@ -84,35 +96,38 @@ def _stretches(columns: Columns, form: Form) -> Iterator[tuple[int, int, slice]]
 def shelf_from(
     view: View, columns: Columns, rest: bytes, read: Mapping[Form, Sequence[bytes]], stored: Mapping[str, Stored]
 ) -> Shelf:
-    """The parts of what is kept; `read` are the stretches of the forms that are wanted.
+    """What is kept, cut into its parts; `read` are the stretches of the forms that are wanted.
 
-    Raises ValueError where they are not what was asked for. Nothing is copied before it is joined.
+    Raises ValueError where they are not what was asked for.
     """
-    forms: dict[Form, Any] = {form: list(_rows(columns, form, found)) for form, found in read.items()}
-    return Shelf(view, rest=_cut(rest, [columns["rest"]]), stored=stored, **forms)
+    forms = {form: _cut(columns, form, found) for form, found in read.items()}
+    ends = list(accumulate(columns["rest"], initial=0))
+    if ends[-1] != len(rest):
+        raise ValueError(f"{len(rest)} bytes are kept where {ends[-1]} were written")
+    return Shelf(view, forms, rest, ends, stored)
 
 
-def _rows(columns: Columns, form: Form, read: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-    """The parts of a form, row by row, as `MarkdownParts` and its like have them."""
-    sizes, places, made = _CUTS[form]
-    for found, (_, _, rows) in zip(read, _stretches(columns, form), strict=True):
-        pieces = _cut(found, [columns[name][rows] for name in sizes])
-        parts = (pieces[at :: len(sizes)] for at in range(len(sizes)))
-        yield from _made(made, [*parts, *(columns[name][rows] for name in places)])
+def _cut(columns: Columns, form: Form, read: Sequence[bytes]) -> list[list[Any]]:
+    """The columns of a form."""
+    sizes, places, small = _CUTS[form]
+    pieces: list[list[Piece]] = [[] for _ in sizes]
+    for found, (start, end, rows) in zip(read, _stretches(columns, form), strict=True):
+        if len(found) != end - start:
+            raise ValueError(f"{len(found)} bytes are kept where {end - start} were written")
+        bounds = list(
+            accumulate(chain.from_iterable(zip(*(columns[name][rows] for name in sizes), strict=True)), initial=0)
+        )
+        for at, name in enumerate(sizes):
+            seen = found if name in small else memoryview(found)
+            pieces[at] += [
+                seen[a:b] for a, b in zip(bounds[at :: len(sizes)], bounds[at + 1 :: len(sizes)], strict=False)
+            ]
+    return [*pieces, *(columns[name] for name in places)]
 
 
 def _made(kind: type[Row], columns: Sequence[Sequence[Any]]) -> Iterator[Row]:
     """Rows as NamedTuples; `kind._make` for each takes three times as long."""
     return map(partial(tuple.__new__, kind), zip(*columns, strict=True))
-
-
-def _cut(log: bytes, sizes: Sequence[Sequence[int]]) -> list[memoryview]:
-    """What follows on each other, cut: the parts of the first commit, then those of the second …"""
-    bounds = list(accumulate(chain.from_iterable(zip(*sizes, strict=True)), initial=0))
-    if bounds[-1] != len(log):
-        raise ValueError(f"{len(log)} bytes are kept where {bounds[-1]} were written")
-    seen = memoryview(log)
-    return [seen[start:end] for start, end in pairwise(bounds)]
 
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -173,7 +188,7 @@ class KeptEntry(Entry):
     @property
     def _rest(self) -> Rest:
         shelf, row = self._shelved
-        return rest_from(shelf.rest[row])
+        return rest_from(shelf.rest[shelf.rest_ends[row] : shelf.rest_ends[row + 1]])
 
     @property
     def _shelved(self) -> tuple[Shelf, int]:
