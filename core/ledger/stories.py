@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
-from operator import itemgetter
 
 from core.errors import DaybookError
 from core.ledger.connection import P
@@ -75,14 +74,14 @@ class StoryLedger(DayLedger, PastLedger):
         named = sorted(name for name in names if name[0] == NAMED_SHA)
         begun = self.shas_with(repository, [name[1:] for name in named])
         certain = {sha: True for found in begun.values() for sha in found[:MOST_OF_ONE_NAME] if sha not in given}
-        others = sorted(names.difference(named), key=_mark)
+        others = sorted(names.difference(named))
         for start in range(0, len(others), AT_ONCE):
             some = others[start : start + AT_ONCE]
-            marks = bytes.fromhex("".join(map(_mark, some)))
+            marks = bytes.fromhex("".join([name[:-1] for name in some]))
             rows = iter(self._run("kin", MOST_OF_ONE_NAME, names_key(repository), marks))
             for number, member in zip(rows, rows, strict=True):
                 if (sha := sha_in(member)) not in given:
-                    certain[sha] = certain.get(sha, False) or some[number][0] != SPOKEN_SHA
+                    certain[sha] = certain.get(sha, False) or some[number][-1] != SPOKEN_SHA
         return certain
 
     def commits(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
@@ -104,9 +103,6 @@ class StoryLedger(DayLedger, PastLedger):
         rows = {f"{repository} {day}": seconds + micros / 1_000_000 for day in days}
         if rows:
             self.redis.zadd(f"{P}dirty", rows)
-
-
-_mark = itemgetter(slice(1, None))  # of a name as it is looked up
 
 
 def names(record: CommitRecord) -> list[str | bytes]:
@@ -138,7 +134,7 @@ def _own(record: CommitRecord) -> Iterator[str]:
 
 
 def looked_up(record: CommitRecord) -> str:
-    """By what a commit's kin is found: a letter and a mark, in hex, for each name, and `#` before a sha that it names.
+    """By what a commit's kin is found: a mark, in hex, and a letter for each name, and `#` before a sha that it names.
 
     Separated by spaces.
 
@@ -155,7 +151,7 @@ def looked_up(record: CommitRecord) -> str:
         found += [f"p:{one.pull_request}"] if one.pull_request else []
         found += [f"t:{_digest(one.title)}"] if one.title else []
     named = [f"{NAMED_SHA}{one.sha}" for one in spoken if one.sha]
-    return " ".join([*named, *(f"{name[0]}{mark_of(name).hex()}" for name in found)])
+    return " ".join([*named, *(f"{mark_of(name).hex()}{name[0]}" for name in found)])
 
 
 def _names_one(record: CommitRecord, shas: Collection[str]) -> bool:
