@@ -17,7 +17,7 @@ from report.shelf import bytes_of, entries_on, shelf_from, stretches
 from report.view import view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from core.ledger.fragments import Form, Fragment, StoredDay, Stretch
@@ -47,7 +47,7 @@ class Fragments(Protocol):
 
 
 @undisturbed()
-def entries_of_day(ledger: Fragments, day: date, view: View, forms: Sequence[Form] = FORMS) -> list[Entry]:
+def entries_of_day(ledger: Fragments, day: date, view: View, forms: Collection[Form] = FORMS) -> list[Entry]:
     """The commits that landed on a day of a view's repository, oldest first.
 
     Those that were finished bring with them how they are shown in some forms; in any other they are rendered when they
@@ -82,7 +82,7 @@ def _kept(
     found: StoredDay,
     stored: Mapping[str, Stored],
     sources: Mapping[bytes, str],
-    forms: Sequence[Form],
+    forms: Collection[Form],
 ) -> Mapping[str, Entry]:
     """The entries that are kept by sha; `sources` are the shas by what is known to have made them.
 

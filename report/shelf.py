@@ -181,6 +181,12 @@ class KeptEntry(Entry):
         )
 
     @property
+    def may_cancel(self) -> bool:
+        """As of any; whether a person has judged it is known without reading what."""
+        shelf, _ = self._shelved
+        return self.covered and not shelf.stored[self.sha][1]
+
+    @property
     def public_changes(self) -> tuple[PublicChange, ...]:
         """What it changes of the things that users can name."""
         return changes_from(self._rest) if self.brief.changed else ()
