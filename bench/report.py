@@ -31,6 +31,7 @@ from bench.changelogs import compared
 from bench.figures import Figures, higher, lower, write
 from bench.report_days import DAY, ZONE, commits, filled, floor, plainly, stored_plainly
 from core.ledger import Ledger
+from core.ledger.fragments import FORMS, Form
 from core.redis_server import RedisServer
 from core.settings import Settings
 from report.daily import DailyReport
@@ -87,7 +88,7 @@ def _measured(url: str, count: int) -> Timings:
     ways: dict[str, Callable[[], object]] = {
         "all_forms": lambda: all_forms(day_of(ledger, settings)),
         "plain": lambda: plainly(ledger.redis),
-        "markdown": lambda: markdown_bytes([day_of(ledger, settings)]),
+        "markdown": lambda: markdown_bytes([day_of(ledger, settings, ("markdown",))]),
         "floor": read_floor,
     }
     ways["all_forms"]()
@@ -99,13 +100,13 @@ def _measured(url: str, count: int) -> Timings:
         "html_alone": lambda: html_bytes([day]),
         "json_alone": lambda: report_json([day]),
     })  # fmt: skip
-    kept = ledger.redis.strlen(f"daybook:fragments:{REPOSITORY}:{DAY}") / count
+    kept = sum(map(ledger.redis.strlen, ledger.redis.keys(f"daybook:fragments:{REPOSITORY}:{DAY}:*"))) / count
     return figures | {"rendered_once_ms": rendering, "kept_bytes": kept}
 
 
-def day_of(ledger: Ledger, settings: Settings) -> DailyReport:
-    """The day as `daybook report` and the night make it."""
-    return assembled(ledger, settings, REPOSITORY, DAY)
+def day_of(ledger: Ledger, settings: Settings, forms: Sequence[Form] = FORMS) -> DailyReport:
+    """The day as the night makes it, and `daybook report` in one form."""
+    return assembled(ledger, settings, REPOSITORY, DAY, forms)
 
 
 def all_forms(day: DailyReport) -> tuple[bytes, bytes, bytes]:

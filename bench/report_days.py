@@ -158,8 +158,7 @@ def floor(redis: Any, day: DailyReport) -> Callable[[], bytes]:
     """Reading the bytes of the Markdown by commit in one MGET and joining them."""
     keys = []
     for entry in day.entries:
-        parts = entry.kept_for(day.view) or markdown_parts(day.view, entry)
         key = f"floor:{entry.sha}"
-        redis.set(key, b"\n\n".join(parts[1:5] if len(parts) > 4 else parts))
+        redis.set(key, b"\n\n".join(markdown_parts(day.view, entry)[:-1]))
         keys.append(key)
     return lambda: b"\n\n".join(redis.mget(keys))

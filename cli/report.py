@@ -20,7 +20,11 @@ from workers.assembling import assembled
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.ledger.fragments import Form
     from report.daily import DailyReport
+
+
+_FORMS: dict[str, tuple[Form, ...]] = {"md": ("markdown",), "html": ("html",), "json": ("json",)}
 
 
 class Day(click.ParamType[date]):
@@ -50,7 +54,7 @@ def report(repository: str, day: date, form: str, out: Path | None) -> None:
         if repository.lower() not in known:
             names = ", ".join(known.values()) or "none yet"
             raise DaybookError(f"nothing was ever received of {repository}; known repositories: {names}")
-        page = [assembled(ledger, settings, known[repository.lower()], day)]
+        page = [assembled(ledger, settings, known[repository.lower()], day, _FORMS[form])]
     content = _written(page, form)
     if out is None:
         click.echo(content, nl=False)

@@ -12,7 +12,8 @@ def undisturbed() -> Iterator[None]:
     """Let the collector of cycles rest; what is made by the thousand and stays is nothing for it.
 
     It holds for the process: other threads' cycles wait some milliseconds too. Where several do so at once, it works
-    again when the first of them, which found it working, has ended.
+    again when the first of them, which found it working, has ended. What was made in the meantime counts as old from
+    then on, or its first work would be to look through all of it.
     """
     working = gc.isenabled()
     gc.disable()
@@ -20,4 +21,7 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         if working:
+            if not gc.get_freeze_count():  # else another has objects frozen, and they are to stay so
+                gc.freeze()
+                gc.unfreeze()  # into the oldest generation, in a step that looks at nothing
             gc.enable()

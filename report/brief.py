@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from core.models import ChangeType, PublicChange, Usage
+from core.models import ChangeType, Usage
 
 if TYPE_CHECKING:
     from core.models import Analysis, Facts, Triage
 
-
-class Spent(NamedTuple):
-    """The numbers of a Usage."""
-
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0.0
-    calls: int = 0
+AMOUNTS = ("input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "cost_usd", "calls")  # of a Usage
 
 
 class Brief(NamedTuple):
@@ -31,15 +22,21 @@ class Brief(NamedTuple):
     areas: tuple[str, ...]
     pull_request: int
     score: float
-    spent: Spent
+    input_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    cost_usd: float
+    calls: int
     names_checked: int
     names_removed: int
-    changes: tuple[PublicChange, ...]
+    changed: bool  # whether it has public changes
 
 
 def brief_of(facts: Facts | None, triage: Triage | None, analysis: Analysis | None) -> Brief:
     """A commit in brief, from all that is known of it."""
     types: tuple[ChangeType, ...] = analysis.types if analysis else (triage.type,) if triage else ()
+    usage = analysis.usage if analysis else Usage()
     return Brief(
         origin=analysis.origin if analysis else "",
         limit=(analysis.limit if analysis else None) or "",
@@ -48,12 +45,8 @@ def brief_of(facts: Facts | None, triage: Triage | None, analysis: Analysis | No
         areas=facts.areas if facts else (),
         pull_request=(facts.pull_request if facts else None) or 0,
         score=triage.score if triage else 0.0,
-        spent=_spent(analysis.usage) if analysis else Spent(),
+        **{name: getattr(usage, name) for name in AMOUNTS},
         names_checked=analysis.names_checked if analysis else 0,
         names_removed=analysis.names_removed if analysis else 0,
-        changes=facts.changes if facts else (),
+        changed=bool(facts and facts.changes),
     )
-
-
-def _spent(usage: Usage) -> Spent:
-    return Spent(**{name: getattr(usage, name) for name in Spent._fields})

@@ -47,7 +47,7 @@ Change = TypeVar("Change", bound=PublicChange)
 
 def changes_of(sha: str, day: date, changes: Iterable[PublicChange]) -> Iterator[Compatibility]:
     """A commit's public changes, which leave out tests and private code already, with the commit."""
-    return (Compatibility(**change.model_dump(), sha=sha, day=day) for change in changes)
+    return (Compatibility(**dict(change), sha=sha, day=day) for change in changes)
 
 
 def table(changes: Iterable[Compatibility]) -> tuple[Compatibility, ...]:

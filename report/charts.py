@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from report.labels import Labels
 
 AREAS_SHOWN = 6
+QUARTER = 900  # seconds
 
 # Units of the drawings; the page scales them to its own width.
 _WIDTH, _TOP, _BASE, _HEIGHT = 300.0, 13.0, 74.0, 88.0
@@ -63,18 +64,26 @@ def hours_chart(report: DailyReport, words: Labels) -> Markup:
     if not report.entries:
         return Markup("")
     hours: list[Counts] = [dict.fromkeys(Tier, 0) for _ in range(24)]
-    zone = report.zone
-    for commit in report.commits:
-        hours[commit.landed_at.astimezone(zone).hour][commit.tier] += 1
+    for (hour, tier), times in Counter(
+        zip(_hours(report), (commit.tier for commit in report.commits), strict=True)
+    ).items():
+        hours[hour][tier] += times
     slots = [_Slot(f"{hour:02}:00", counts, f"{hour}" if hour % 6 == 0 else "") for hour, counts in enumerate(hours)]
     title = words.word("chart_hours", timezone=report.timezone)
     return _bar_chart(slots, title, words.word("chart_hour"), words)
 
 
+def _hours(report: DailyReport) -> Iterator[int]:
+    """The hour in which each commit landed, by the report's time zone, whose offset is one of quarters of an hour."""
+    quarters = [int(commit.landed_at.timestamp()) // QUARTER for commit in report.commits]
+    known = {quarter: datetime.fromtimestamp(quarter * QUARTER, report.zone).hour for quarter in set(quarters)}
+    return map(known.__getitem__, quarters)
+
+
 def areas_chart(report: DailyReport, words: Labels) -> Markup:
     """The areas that most commits of the day touch, each with a bar; nothing when no diff is known."""
     touched: dict[str, Counts] = {}
-    alike = Counter((commit.brief.areas, commit.tier) for commit in report.commits)
+    alike = Counter([(commit.brief.areas, commit.tier) for commit in report.commits])
     for (areas, tier), times in alike.items():
         for area in areas:
             touched.setdefault(area, dict.fromkeys(Tier, 0))[tier] += times

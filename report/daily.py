@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -20,6 +21,7 @@ from core.models import (
     Found,
     Frozen,
     Language,
+    PublicChange,
     RepositoryName,
     Sha,
     Tier,
@@ -32,16 +34,17 @@ from report.brief import Brief, brief_of
 from report.changes import Compatibility, changes_of, table
 from report.figures import Coverage, Names, Spending, Tiers
 from report.highlights import Highlight, Written, highlights
-from report.kinship import Told, told_from_record
+from report.kinship import Called, Told, called_from_record, concerned, told_from_record
 from report.labels import labels
-from report.stories import Relation, file_stories, fold, tell
+from report.stories import Relation, Stories, file_stories, fold, tell
 from report.titles import shown_title
 from report.trend import DayCount, first_day
 from report.view import View, view_of
 
 if TYPE_CHECKING:
-    from report.fragments import Kept
+    from core.ledger.fragments import Form
     from report.prose import Origin
+    from report.shelf import Shelf
 
 REPORT_VERSION: Literal[1] = 1
 
@@ -80,9 +83,14 @@ class Member(Frozen):
         return brief_of(self.facts, self.triage, self.analysis)
 
     @property
+    def public_changes(self) -> tuple[PublicChange, ...]:
+        """What it changes of the things that users can name."""
+        return self.facts.changes if self.facts else ()
+
+    @property
     def covered(self) -> bool:
         """Whether it has the analysis it should have; what waits or was given up on has not."""
-        return self.state in {"model", "rules", "degraded"}
+        return self.state in figures.COVERED
 
     @property
     def depth(self) -> Tier:
@@ -120,14 +128,19 @@ class Entry(Member):
         raise ValueError(f"what {self.sha} tells of other commits stands in its record alone")
 
     @cached_property
-    def kept(self) -> Kept | None:
-        """How it is shown where nothing of the day bears on it, if that was kept."""
+    def called(self) -> Called:
+        """By what it may have to do with others; only an entry that was made from a record knows it."""
+        raise ValueError(f"what {self.sha} is called by other commits stands in its record alone")
+
+    @cached_property
+    def kept(self) -> tuple[Shelf, int] | None:
+        """Where there is how it is shown as long as nothing of the day bears on it, if that was kept: shelf and row."""
         return None
 
-    def kept_for(self, view: View) -> Kept | None:
-        """How it is shown, where that was kept for this view and the commits of the day leave it as it is."""
+    def kept_for(self, view: View) -> tuple[Shelf, int] | None:
+        """The same, where it was kept for this view and the commits of the day leave it as it is."""
         kept = self.kept
-        return kept if kept is not None and kept.view is view and not self.cancelled else None
+        return kept if kept is not None and kept[0].view is view and not self.cancelled else None
 
     def whole(self) -> Entry:
         """The entry with all its fields read."""
@@ -205,7 +218,43 @@ class DailyReport(Frozen):
 
     @cached_property
     def _groups(self) -> Mapping[Tier, tuple[Entry, ...]]:
-        return {tier: tuple([entry for entry in self.entries if entry.tier is tier]) for tier in Tier}
+        return {tier: tuple([self.entries[place] for place in places]) for tier, places in self.places.items()}
+
+    @cached_property
+    def places(self) -> Mapping[Tier, Sequence[int]]:
+        """The places of each tier's commits among the entries, from 0."""
+        tiers = [entry.tier for entry in self.entries]
+        return {tier: [place for place, other in enumerate(tiers) if other is tier] for tier in Tier}
+
+    @cached_property
+    def storied(self) -> Collection[int]:
+        """The places of the entries that have something to tell of other commits."""
+        return {place for place, entry in enumerate(self.entries) if entry.relations or entry.folded}
+
+    def parts(self, form: Form, make: Callable[[View, Entry], Sequence[Any]]) -> list[list[Any]]:
+        """The parts of all entries in a form, by columns: as they were kept, or else as `make` makes them."""
+        shelf, rows = self._shelved
+        columns = [[column[row] for row in rows] for column in shelf.forms.get(form, ())] if shelf else []
+        wanting = [place for place, row in enumerate(rows) if row < 0] if columns else range(len(rows))
+        for place in wanting:
+            parts = self._parts_of(self.entries[place], form) or make(self.view, self.entries[place])
+            columns = columns or [[None] * len(rows) for _ in parts]
+            for column, part in zip(columns, parts, strict=True):
+                column[place] = part
+        return columns
+
+    def _parts_of(self, entry: Entry, form: Form) -> Sequence[Any] | None:
+        kept = entry.kept_for(self.view)
+        return kept[0].parts(form, kept[1]) if kept else None
+
+    @cached_property
+    def _shelved(self) -> tuple[Shelf | None, list[int]]:
+        """Where most entries are kept, and in which row each is: -1 for those that are elsewhere or nowhere."""
+        view = self.view
+        kept = [entry.kept_for(view) for entry in self.entries]
+        most = Counter([id(one[0]) for one in kept if one]).most_common(1)
+        shelf = next((one[0] for one in kept if one and id(one[0]) == most[0][0]), None)
+        return shelf, [one[1] if one and one[0] is shelf else -1 for one in kept]
 
     def count(self, tier: Tier) -> int:
         """How many commits are filed in a tier."""
@@ -221,7 +270,7 @@ class DailyReport(Frozen):
     def __copy__(self) -> Self:
         """A copy that works out anew what hangs on its entries, which may be others."""
         copied = super().__copy__()
-        for name in ("_groups", "commits"):
+        for name in ("_groups", "places", "storied", "_shelved", "commits"):
             copied.__dict__.pop(name, None)
         return copied
 
@@ -283,12 +332,18 @@ def _filed(
     known = {member.sha for member in told}
     alone = [entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits]
     ordered = _newest_first(one for one in alone if one.sha not in known)
-    by_sha = {one.sha: one for one in ordered}
-    stories = tell((one.told for one in ordered), map(told_from_record, elsewhere), zone,
-                   lambda sha: by_sha[sha].may_cancel)  # fmt: skip
+    stories = _stories(ordered, [told_from_record(record) for record in elsewhere], zone)
     filed = file_stories(ordered, stories)
     shown = fold(filed, stories)
     return _newest_first((*shown, *expired)) if expired else shown, (*filed, *told)
+
+
+def _stories(day: Sequence[Entry], elsewhere: Sequence[Told], zone: tzinfo) -> Stories:
+    """The stories of a day; only of those that may have one, all is looked at that they need."""
+    by_sha = {one.sha: one for one in day}
+    speaking = [one.told for one in day if one.called.speaks]
+    some = concerned({one.sha: one.called for one in day}, speaking, elsewhere)
+    return tell((by_sha[sha].told for sha in some), elsewhere, zone, lambda sha: by_sha[sha].may_cancel)
 
 
 def web_site(web_url: str | None, repository: str) -> str | None:
@@ -318,7 +373,8 @@ def entry_from_record(record: CommitRecord) -> Entry:
         analysis=record.analysis,
         failure=record.failure,
     )
-    entry.__dict__["told"] = told_from_record(record)
+    told = told_from_record(record)
+    entry.__dict__.update(told=told, called=called_from_record(record, told))
     return entry
 
 
@@ -335,8 +391,8 @@ def _state(record: CommitRecord) -> State:
 
 
 def _compatibility(entries: Iterable[Entry], day: date) -> tuple[Compatibility, ...]:
-    lasting = [(entry.sha, entry.brief.changes) for entry in entries if entry.brief.changes and not entry.cancelled]
-    return table(change for sha, changes in lasting for change in changes_of(sha, day, changes))
+    lasting = [entry for entry in entries if entry.brief.changed and not entry.cancelled]
+    return table(change for entry in lasting for change in changes_of(entry.sha, day, entry.public_changes))
 
 
 def _trend(day: date, tiers: Tiers, earlier: Sequence[DayCount]) -> tuple[DayCount, ...]:

@@ -11,6 +11,7 @@ from flask import Response, abort, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from core.days import day_from
+from core.ledger.fragments import Form as KeptForm
 from core.ledger.stories import AmbiguousSha
 from core.models import SHA_PATTERN, Language
 from report.daily import DailyReport, Entry, assemble, entry_from_record
@@ -27,6 +28,7 @@ from report.trend import first_day
 Form = Literal["html", "md", "json"]
 
 _DAY_FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(\.md|\.json)?", re.ASCII)
+_KEPT: dict[Form, KeptForm] = {"html": "html", "md": "markdown", "json": "json"}
 _TYPES: dict[Form, str] = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
@@ -45,7 +47,7 @@ class DayPages(Pages):
         key = (day, form, *navigation, *((name, history.stamps.get(day)) for name, history in histories.items()))
 
         def render() -> bytes:
-            reports, lacking = self._together(list(histories.values()), day)
+            reports, lacking = self._together(list(histories.values()), day, form)
             if not reports:
                 self._refuse_past(day, "no_report_anywhere" if histories else "")
             return _view(reports, form, navigation, self.settings.report_language, lacking)
@@ -53,12 +55,12 @@ class DayPages(Pages):
         settled = all(history.stamps.get(day) or not self._is_open(history, day) for history in histories.values())
         return self._answer(form, key if settled else None, render)
 
-    def _together(self, histories: Sequence[History], day: date) -> tuple[list[DailyReport], list[str]]:
+    def _together(self, histories: Sequence[History], day: date, form: Form) -> tuple[list[DailyReport], list[str]]:
         """The reports of a day, and the repositories whose report is damaged."""
         reports, lacking = [], []
         for history in histories:
             try:
-                if report := self._report(history, day):
+                if report := self._report(history, day, form):
                     reports.append(report)
             except Damaged:
                 lacking.append(history.repository)
@@ -74,7 +76,7 @@ class DayPages(Pages):
         stamp = history.stamps.get(day)
 
         def render() -> bytes:
-            report = self._report(history, day) or self._refuse(history.repository, day)
+            report = self._report(history, day, form) or self._refuse(history.repository, day)
             return _view([report], form, navigation, report.language)
 
         return self._answer(form, (history.repository, day, form, stamp, *navigation) if stamp else None, render)
@@ -129,8 +131,8 @@ class DayPages(Pages):
         except Damaged:
             return Response(notice_page("damaged", self.settings.report_language), 503)
 
-    def _report(self, history: History, day: date) -> DailyReport | None:
-        """The kept report, or one made now: of a day that is not closed, or where the kept one is damaged.
+    def _report(self, history: History, day: date, form: Form) -> DailyReport | None:
+        """The kept report, or one made now in a form: of a day that is not closed, or where the kept one is damaged.
 
         None where there is nothing to report of. Raises Damaged.
         """
@@ -138,16 +140,16 @@ class DayPages(Pages):
             if report := history.report(day):
                 return report
         except Damaged:
-            if entries := self._entries(history.repository, day):
+            if entries := self._entries(history.repository, day, form):
                 return self._assembled(history.repository, day, entries, history=history)
             raise
         if not self._is_open(history, day):
             return None
-        entries = self._entries(history.repository, day)
+        entries = self._entries(history.repository, day, form)
         return self._assembled(history.repository, day, entries, history=history, still_open=True)
 
-    def _entries(self, repository: str, day: date) -> list[Entry]:
-        return entries_of_day(self.ledger, day, view_for(self.settings, repository))
+    def _entries(self, repository: str, day: date, form: Form) -> list[Entry]:
+        return entries_of_day(self.ledger, day, view_for(self.settings, repository), [_KEPT[form]])
 
     def _is_open(self, history: History, day: date) -> bool:
         """Whether a day without a report still has something to tell: it is today, or commits of it are known."""
@@ -173,7 +175,7 @@ class DayPages(Pages):
             web_url=self.settings.web_url(repository),
             earlier=counts(history.summaries(month).values()) if history else (),
             still_open=still_open,
-            elsewhere=self.ledger.kin_of(repository, {entry.sha: entry.told.looked_up for entry in entries}),
+            elsewhere=self.ledger.kin_of(repository, {entry.sha: entry.called.looked_up for entry in entries}),
         )
 
     def _around(self, history: History, day: date) -> list[Link]:

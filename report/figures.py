@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
 from core.models import Found, Frozen, Tier, Usage, added
-from report.brief import Spent
+from report.brief import AMOUNTS, Brief
 
 if TYPE_CHECKING:
     from report.daily import Member
     from report.highlights import Written
+
+
+COVERED = frozenset({"model", "rules", "degraded"})  # the states of commits that have the analysis they should have
 
 
 class Tiers(Frozen):
@@ -75,56 +79,51 @@ def sums(entries: Sequence[Member], written: Written | None) -> Sums:
     """The figures of some commits, and of the highlights when the model wrote them."""
     counted = Counter([entry.tier for entry in entries])
     tiers = Tiers(**{tier.value: counted[tier] for tier in Tier})
-    return Sums(tiers, coverage(entries), usage(entries, written), spending(entries, written), names(entries))
+    # By columns: a day has thousands of commits, and each would be asked for a dozen values.
+    columns = list(zip(*[entry.brief for entry in entries], strict=True)) or [()] * len(Brief._fields)
+    briefs: Briefs = dict(zip(Brief._fields, columns, strict=True))
+    names = Names(checked=sum(briefs["names_checked"]), removed=sum(briefs["names_removed"]))
+    return Sums(tiers, coverage(entries, briefs), usage(briefs, written), spending(entries, briefs, written), names)
 
 
-def coverage(entries: Sequence[Member]) -> Coverage:
+Briefs = Mapping[str, Sequence[Any]]  # the values of some commits' briefs, by what they are
+
+
+def coverage(entries: Sequence[Member], briefs: Briefs) -> Coverage:
     """How many of some commits are analysed, and by whom."""
-    states = [entry.state for entry in entries]
-    limited = [brief.origin for entry in entries if (brief := entry.brief).limit == "budget"]
+    states = Counter([entry.state for entry in entries])
+    limits = Counter(zip(briefs["limit"], briefs["origin"], strict=True))
     return Coverage(
         total=len(entries),
-        covered=sum([entry.covered for entry in entries]),
-        model=states.count("model"),
-        rules=states.count("rules"),
-        degraded=states.count("degraded") + states.count("given_up"),
-        pending=states.count("pending"),
-        backfilled=sum([entry.found_by is Found.BACKFILL for entry in entries]),
-        budget_shallower=limited.count("model"),
-        budget_rules=limited.count("rules"),
+        covered=sum(times for state, times in states.items() if state in COVERED),
+        model=states["model"],
+        rules=states["rules"],
+        degraded=states["degraded"] + states["given_up"],
+        pending=states["pending"],
+        backfilled=[entry.found_by for entry in entries].count(Found.BACKFILL),
+        budget_shallower=limits["budget", "model"],
+        budget_rules=limits["budget", "rules"],
     )
 
 
-def usage(entries: Sequence[Member], written: Written | None) -> Usage:
+def usage(briefs: Briefs, written: Written | None) -> Usage:
     """Tokens and dollars of some commits, and of the highlights when the model wrote them."""
-    columns = list(zip(*(entry.brief.spent for entry in entries), strict=True)) or [()] * len(Spent._fields)
-    *counts, costs, calls = columns
-    tokens = dict(zip(Spent._fields, map(sum, counts), strict=False))
-    whole = Usage(**tokens, cost_usd=math.fsum(costs), calls=sum(calls))
+    counts = {name: sum(briefs[name]) for name in AMOUNTS if name != "cost_usd"}
+    whole = Usage(**counts, cost_usd=math.fsum(briefs["cost_usd"]))
     whole = added(whole, written.usage) if written else whole
     return whole.model_copy(update={"cost_usd": _dollars([whole.cost_usd])})
 
 
-def spending(entries: Sequence[Member], written: Written | None) -> Spending:
+def spending(entries: Sequence[Member], briefs: Briefs, written: Written | None) -> Spending:
     """Dollars of some commits by tier; the highlights count as high: the same model writes them."""
     costs: dict[Tier, list[float]] = {tier: [] for tier in Tier}
-    batched = []
-    for entry in entries:
-        costs[entry.tier].append(entry.brief.spent.cost_usd)
-        if entry.brief.batch:
-            batched.append(entry.brief.spent.cost_usd)
+    for tier, cost in zip([entry.tier for entry in entries], briefs["cost_usd"], strict=True):
+        costs[tier].append(cost)
+    batched = list(compress(briefs["cost_usd"], briefs["batch"]))
     if written:
         costs[Tier.HIGH].append(written.usage.cost_usd)
     by_tier = {tier.value: _dollars(some) for tier, some in costs.items()}
     return Spending(**by_tier, batch=_dollars(batched), batched=len(batched))
-
-
-def names(entries: Sequence[Member]) -> Names:
-    """What the check of names found in some commits' texts."""
-    return Names(
-        checked=sum(entry.brief.names_checked for entry in entries),
-        removed=sum(entry.brief.names_removed for entry in entries),
-    )
 
 
 def _dollars(amounts: Iterable[float]) -> float:

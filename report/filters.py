@@ -40,13 +40,13 @@ class Filters:
 
 def filters(reports: Sequence[DailyReport], words: Labels) -> Filters:
     """The filters of a page; `words` name the types and the top of a repository."""
-    entries = [(view.anchor(entry), entry) for report in reports for view in [report.view] for entry in report.entries]
     commits = [commit for report in reports for commit in report.commits]
-    kinds = {key: _Kind(key[0], commits, *how, words) for key, how in _KINDS.items()}
-    marks = {
-        anchor: " ".join([entry.tier.value, *(some for kind in kinds.values() if (some := kind.marks(entry)))])
-        for anchor, entry in entries
-    }
+    kinds = {key: _Kind(key[0], *how, commits, words) for key, how in _KINDS.items()}
+    marks: dict[str, str] = {}
+    for report in reports:
+        columns = [kind.marks(report.entries) for kind in kinds.values()]
+        told = map("".join, zip([entry.tier.value for entry in report.entries], *columns, strict=True))
+        marks |= zip(map(report.view.anchor, report.entries), told, strict=True)
     return Filters({key: kind.choices for key, kind in kinds.items()}, marks)
 
 
@@ -56,13 +56,13 @@ class _Kind:
     def __init__(
         self,
         letter: str,
-        commits: Iterable[Member],
-        values_of: Callable[[Member], tuple[str, ...]],
+        values_of: Callable[[Iterable[Member]], list[tuple[str, ...]]],
         name_of: Callable[[str, Labels], str],
+        commits: Iterable[Member],
         words: Labels,
     ) -> None:
         self._values_of = values_of
-        alike = Counter(map(values_of, commits))
+        alike = Counter(values_of(commits))
         names = {values: tuple(dict.fromkeys(name_of(value, words) for value in values)) for values in alike}
         counted: Counter[str] = Counter()
         for values, times in alike.items():
@@ -71,34 +71,40 @@ class _Kind:
         known = {name: f"{letter}{number}" for number, name in enumerate(ordered)}
         self.choices = tuple(Choice(known[name], name, counted[name]) for name in ordered)
         self._marks = {values: tuple(known[name] for name in some) for values, some in names.items()}
-        self._joined = {values: " ".join(some) for values, some in self._marks.items()}
+        self._joined = {values: _spaced(some) for values, some in self._marks.items()}
 
-    def marks(self, entry: Entry) -> str:
-        """The marks of an entry and of those that it holds, each once."""
-        if not entry.folded:
-            return self._joined[self._values_of(entry)]
-        every = (self._marks[self._values_of(commit)] for commit in (entry, *entry.folded))
-        return " ".join(dict.fromkeys(chain.from_iterable(every)))
+    def marks(self, entries: Sequence[Entry]) -> list[str]:
+        """The marks of each entry and of those that it holds, each once, with a space before each."""
+        found = [self._joined[values] for values in self._values_of(entries)]
+        for place, entry in enumerate(entries):
+            if entry.folded:
+                every = map(self._marks.__getitem__, self._values_of((entry, *entry.folded)))
+                found[place] = _spaced(dict.fromkeys(chain.from_iterable(every)))
+        return found
 
 
-def _types(commit: Member) -> tuple[str, ...]:
-    return commit.brief.types
+def _spaced(marks: Iterable[str]) -> str:
+    return "".join([f" {mark}" for mark in marks])
+
+
+def _types(commits: Iterable[Member]) -> list[tuple[str, ...]]:
+    return [commit.brief.types for commit in commits]
+
+
+def _areas(commits: Iterable[Member]) -> list[tuple[str, ...]]:
+    return [commit.brief.areas for commit in commits]
+
+
+def _authors(commits: Iterable[Member]) -> list[tuple[str, ...]]:
+    return [(commit.author,) for commit in commits]
 
 
 def _type(kind: str, words: Labels) -> str:
     return words.types[ChangeType(kind)]
 
 
-def _areas(commit: Member) -> tuple[str, ...]:
-    return commit.brief.areas
-
-
 def _area(area: str, words: Labels) -> str:
     return clean(area_name(area, words))
-
-
-def _authors(commit: Member) -> tuple[str, ...]:
-    return (commit.author,)
 
 
 def _author(author: str, _: Labels) -> str:

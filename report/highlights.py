@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -24,6 +25,7 @@ LINKS_SHOWN = 12
 # What a reader must act on stands before what is good to know.
 _TYPES = (ChangeType.BREAKING, ChangeType.SECURITY, ChangeType.REVERT, ChangeType.FEATURE, ChangeType.PERFORMANCE,
           ChangeType.BUGFIX, ChangeType.DEPENDENCY)  # fmt: skip
+_TIERS = {tier: -tier.rank for tier in Tier}
 _RANKS = {kind.value: rank for rank, kind in enumerate(_TYPES)}
 # A full stop outside of `code`, and before white space where it is an ASCII one.
 _SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?(?:[。！？]|[.!?](?=\s|$))")
@@ -51,7 +53,9 @@ class Written(Frozen):
 def notable(entries: Iterable[Entry]) -> list[Entry]:
     """The analysed commits of high and medium tier, those that matter most first; what cancels out is none."""
     found = [entry for entry in entries if entry.tier is not Tier.LOW and entry.brief.origin and not entry.cancelled]
-    return sorted(found, key=_weight)
+    weights = [(_TIERS[entry.tier], _rank(entry.brief.types), -entry.brief.score, entry.sha) for entry in found]
+    ordered = sorted(zip(weights, count(), strict=False))  # a sha is there once, so that the number is not looked at
+    return [found[place] for _, place in ordered]
 
 
 def basis(entries: Iterable[Entry], language: Language) -> str:
@@ -81,11 +85,6 @@ def composed(entries: Iterable[Entry], labels: Labels) -> tuple[Highlight, ...]:
         last = Highlight(text=labels.word("highlights_rest", n=len(rest)), shas=tuple(rest))
         return (*_lines(high[: MOST - 1]), last)
     return tuple(_lines(groups[: max(FEWEST, len(high))]))
-
-
-def _weight(entry: Entry) -> tuple[int, int, float, str]:
-    brief = entry.brief
-    return -entry.tier.rank, _rank(brief.types), -brief.score, entry.sha
 
 
 @lru_cache(1024)

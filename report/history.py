@@ -56,7 +56,7 @@ class Archive(Source, Fragments, Protocol):
     def past_day(self, repository: str, sha: str) -> date | None:
         """The day of a commit whose record has expired: its kept report tells of it."""
 
-    def kin_of(self, repository: str, asked: Mapping[str, Sequence[str]]) -> list[CommitRecord]:
+    def kin_of(self, repository: str, asked: Mapping[str, str]) -> list[CommitRecord]:
         """The other commits that these speak of or that speak of these, each given with what it is looked up by."""
 
     def has_commits(self, repository: str, day: date) -> bool:

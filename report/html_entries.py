@@ -11,11 +11,11 @@ from markupsafe import Markup
 from core.models import Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from report.addresses import Address
     from report.daily import DailyReport, Entry, Member
-    from report.fragments import Kept, Piece
+    from report.shelf import Piece
     from report.view import View
 
 Macro = Callable[..., Markup]  # of templates/parts.html
@@ -25,13 +25,23 @@ _PLACE = re.compile(rb"\x00([0-9]+)\x00")
 
 
 class HtmlParts(NamedTuple):
-    """An entry in parts: its lines in the table and the contents, and itself around its marks and its story."""
+    """An entry in parts: its lines in the table and the contents, and itself, up to its marks and from there on."""
 
-    html_row: bytes
-    html_contents: bytes
-    html_open: bytes
-    html_head: bytes
-    html_tail: bytes
+    row: Piece
+    contents: Piece
+    opened: Piece
+    article: Piece
+    story: int  # bytes of the article before it
+
+
+class _Columns(NamedTuple):
+    """The parts of some entries."""
+
+    row: Sequence[Piece]
+    contents: Sequence[Piece]
+    opened: Sequence[Piece]
+    articles: Sequence[Piece]
+    stories: Sequence[int]
 
 
 def parts_by(macros: Mapping[str, Macro], view: View, entry: Entry) -> HtmlParts:
@@ -39,7 +49,7 @@ def parts_by(macros: Mapping[str, Macro], view: View, entry: Entry) -> HtmlParts
     article = macros["article"](view, entry, _SLOT, _SLOT, view.words)
     opened, head, tail = article.encode().split(_SLOT.encode())
     row, line = macros["row"](view, entry, view.words), macros["contents_line"](view, entry, view.words)
-    return HtmlParts(row.encode(), line.encode(), opened, head, tail)
+    return HtmlParts(row.encode(), line.encode(), opened, head + tail, len(head))
 
 
 class Entries:
@@ -58,28 +68,25 @@ class Entries:
         self._macros = macros
         self._marks = marks
         self._address = address
-        self._parts = {
-            report.repository: {
-                entry.sha: entry.kept_for(view) or parts_by(macros, view, entry) for entry in report.entries
-            }
-            for report in reports
-            for view in [report.view]
-        }
+        self._parts = {report.repository: self._parts_of(report) for report in reports}
         self._filled: list[Iterable[Piece]] = []
 
     def rows(self, report: DailyReport) -> Markup:
         """The table of all commits."""
-        parts, view = self._parts[report.repository], report.view
-        return self._place([self._row(view, commit, parts.get(commit.sha)) for commit in report.commits])
+        rows, view = self._parts[report.repository].row, report.view
+        if report.commits is not report.entries:
+            known = {entry.sha: row for entry, row in zip(report.entries, rows, strict=True)}
+            rows = [known.get(commit.sha) or self._row(view, commit) for commit in report.commits]
+        return self._place(rows)
 
     def contents(self, report: DailyReport, tier: Tier) -> Markup:
         """The lines of one tier in the contents."""
-        parts = self._parts[report.repository]
-        return self._place([parts[entry.sha].html_contents for entry in report.group(tier)])
+        contents = self._parts[report.repository].contents
+        return self._place([contents[place] for place in report.places[tier]])
 
     def articles(self, report: DailyReport, tier: Tier) -> Markup:
         """The entries of one tier."""
-        return self._place(self._articles(report, report.group(tier)))
+        return self._place(list(self._articles(report, report.places[tier])))
 
     def filled_into(self, around: str) -> bytes:
         """A page with all that has a place in it."""
@@ -90,20 +97,28 @@ class Entries:
             pieces.append(rest)
         return b"".join(pieces)
 
+    def _parts_of(self, report: DailyReport) -> _Columns:
+        """The parts of a report's entries as they were kept, or made now."""
+        columns = report.parts("html", lambda view, entry: parts_by(self._macros, view, entry))
+        return _Columns._make(columns or [[] for _ in _Columns._fields])
+
     def _place(self, filled: Iterable[Piece]) -> Markup:
         self._filled.append(filled)
         return Markup(f"{_SLOT}{len(self._filled) - 1}{_SLOT}")  # noqa: S704 - a number of our own
 
-    def _row(self, view: View, commit: Member, part: Kept | HtmlParts | None) -> Piece:
-        return part.html_row if part else self._macros["row"](view, commit, view.words).encode()
+    def _row(self, view: View, commit: Member) -> bytes:
+        return self._macros["row"](view, commit, view.words).encode()
 
-    def _articles(self, report: DailyReport, entries: Sequence[Entry]) -> list[Piece]:
-        view, parts = report.view, self._parts[report.repository]
-        found: list[Piece] = []
-        for entry in entries:
-            part = parts[entry.sha]
-            found += (part.html_open, self._marks[view.anchor(entry)].encode(), part.html_head)
-            if entry.folded or entry.relations:
-                found.append(self._macros["story"](report, entry, self._address, view.words).encode())
-            found.append(part.html_tail)
-        return found
+    def _articles(self, report: DailyReport, places: Iterable[int]) -> Iterator[Piece]:
+        _, _, opened, articles, stories = self._parts[report.repository]
+        view, entries, storied = report.view, report.entries, report.storied
+        for place in places:
+            yield opened[place]
+            yield self._marks[view.anchor(entries[place])].encode()
+            if place in storied:
+                told = self._macros["story"](report, entries[place], self._address, view.words).encode()
+                yield articles[place][: stories[place]]
+                yield told
+                yield articles[place][stories[place] :]
+            else:
+                yield articles[place]

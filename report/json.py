@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -17,7 +18,8 @@ from report.trend import DayCount
 
 if TYPE_CHECKING:
     from report.daily import Entry
-    from report.fragments import Piece
+    from report.shelf import Piece
+    from report.stories import Relation
 
 
 class _Document(Frozen):
@@ -64,14 +66,14 @@ class Outline(NamedTuple):
 
 
 class JsonParts(NamedTuple):
-    """An entry in two parts, between which its relations have their place; without them they are an entry as well."""
+    """An entry without relations, and the place where these belong."""
 
-    json_head: bytes
-    json_tail: bytes
+    entry: Piece
+    relations: int  # bytes before it
 
 
 # With the comma before it, no text can hold this: the quotes within a text have a backslash before them.
-_RELATIONS, _ENTRIES = b',"relations":[]', b',"entries":[]'
+_RELATIONS, _ENTRIES = b',"relations":[', b',"entries":[]'
 
 
 @undisturbed()
@@ -92,24 +94,25 @@ def report_json(reports: Sequence[DailyReport]) -> bytes:
 def _filled(reports: Sequence[DailyReport], after: Sequence[bytes]) -> Iterator[Piece]:
     """The entries of each report, and what comes after them."""
     for report, rest in zip(reports, after, strict=True):
-        view, comma = report.view, b',"entries":['
-        for entry in report.entries:
-            kept = entry.kept_for(view) or json_parts(entry)
-            yield comma
-            yield kept.json_head
-            yield b',"relations":'
-            yield _dumped([one.model_dump(mode="json") for one in entry.relations]) if entry.relations else b"[]"
-            yield kept.json_tail
-            comma = b","
-        yield b"]" if report.entries else _ENTRIES
+        entries, places = report.parts("json", lambda _, entry: json_parts(entry)) or ([], [])
+        for number in report.storied:
+            entries[number] = _related(entries[number], places[number], report.entries[number].relations)
+        yield b',"entries":['
+        yield from islice(chain.from_iterable(zip(entries, repeat(b","), strict=False)), max(0, 2 * len(entries) - 1))
+        yield b"]"
         yield rest
+
+
+def _related(entry: Piece, place: int, relations: Sequence[Relation]) -> Piece:
+    """An entry with its relations in their place."""
+    inner = _dumped([one.model_dump(mode="json") for one in relations])[1:-1]
+    return b"".join((entry[:place], inner, entry[place:]))
 
 
 def json_parts(entry: Entry) -> JsonParts:
     """An entry as JSON, whatever its relations are."""
     whole = _dumped({**entry.whole().model_dump(mode="json", exclude={"relations"}), "relations": []})
-    head, _, tail = whole.partition(_RELATIONS)
-    return JsonParts(head, tail)
+    return JsonParts(whole, whole.index(_RELATIONS) + len(_RELATIONS))
 
 
 def _dumped(value: object) -> bytes:

@@ -6,11 +6,12 @@ A reference leads only to a commit that landed before, so there are no loops and
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from core.ledger.stories import looked_up
 from core.references import Reference, ReferenceKind, references, series_key, title_key
@@ -41,7 +42,6 @@ class Told(NamedTuple):
     part: tuple[int, int] | None  # which part of a series it is, and of how many (0: not known)
     series: str  # what it has in common with the other parts; empty when it is none
     lines: int | None  # changed lines; None when they are not known
-    looked_up: tuple[str, ...]  # by what its kin is found in the ledger
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -66,8 +66,69 @@ def told_from_record(record: CommitRecord) -> Told:
         part=part,
         series=series_key(commit.title, commit.login or commit.author, part) if part else "",
         lines=facts.additions + facts.deletions if facts and not facts.incomplete else None,
-        looked_up=looked_up(record),
     )
+
+
+class Called(NamedTuple):
+    """By what a commit may have to do with others; enough to see of most of a day's commits that they do not."""
+
+    key: int  # a digest of the one by which other titles name it
+    pull_request: int  # its own; 0 when it has none
+    series: str  # what it has in common with the other parts of one; empty when it is no part
+    speaks: bool  # whether its message speaks of any other
+    merges: bool
+    looked_up: str  # by what its kin is found in the ledger
+
+
+def called_from_record(record: CommitRecord, told: Told) -> Called:
+    """What a commit is called that is known by its record, of which `told` was made."""
+    return Called(_digest(told.key), told.pull_request, told.series, bool(told.references), len(told.parents) > 1,
+                  looked_up(record))  # fmt: skip
+
+
+def concerned(day: Mapping[str, Called], speaking: Iterable[Told], elsewhere: Sequence[Told]) -> set[str]:
+    """The shas of a day that may have a story: all that speak of another, can be meant by one, or belong together.
+
+    `day` has all its commits, `speaking` those of them that speak of others. Who is left out is in no story, and no
+    story is told otherwise for want of him.
+    """
+    if any(called.merges for called in day.values()):  # what a merge brought is found by parents, from any commit on
+        return set(day)
+    named = [reference for told in (*speaking, *elsewhere) for reference in told.references]
+    titles = {_digest(one.title) for one in named if one.title}
+    pulls = {one.pull_request for one in named} | _several([*(called.pull_request for called in day.values()),
+                                                            *(told.pull_request for told in elsewhere)])  # fmt: skip
+    series = _several([*(called.series for called in day.values()), *(told.series for told in elsewhere)])
+    pulls.discard(0)
+    series.discard("")
+    found = {
+        sha
+        for sha, called in day.items()
+        if called.speaks or called.pull_request in pulls or called.series in series or called.key in titles
+    }
+    return found.union(_beginning(day, {one.sha for one in named if one.sha}))
+
+
+def _digest(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+Name = TypeVar("Name", str, int)
+
+
+def _several(names: Iterable[Name]) -> set[Name]:
+    """What more than one is called."""
+    return {name for name, times in Counter(names).items() if times > 1}
+
+
+def _beginning(shas: Iterable[str], prefixes: Iterable[str]) -> Iterator[str]:
+    """All that begin with any of these."""
+    ordered = sorted(shas) if prefixes else []
+    for prefix in prefixes:
+        place = bisect_left(ordered, prefix)
+        while place < len(ordered) and ordered[place].startswith(prefix):
+            yield ordered[place]
+            place += 1
 
 
 @dataclass(frozen=True)

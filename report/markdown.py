@@ -15,10 +15,10 @@ from report.prose import cut_title, markdown_text
 from report.view import anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from report.daily import Member
-    from report.fragments import Kept, Piece
+    from report.shelf import Piece
     from report.storylines import StoryLine
     from report.view import View
     from report.wording import Field
@@ -35,15 +35,16 @@ _FIELD_MARKS = {
     "advice": "💡",
 }
 _NOBODY = "—"
+_BREAK = b"\n\n"
 
 
 class MarkdownParts(NamedTuple):
-    """An entry in parts: its rows in the table and the contents, and what stands before and after its story."""
+    """An entry in parts: its rows in the table and the contents, and itself, with the place where its story belongs."""
 
-    markdown_row: bytes
-    markdown_contents: bytes
-    markdown_head: bytes
-    markdown_tail: bytes
+    row: Piece
+    contents: Piece
+    article: Piece
+    story: int  # bytes before it; a break between blocks follows
 
 
 def markdown(
@@ -70,7 +71,7 @@ def markdown_bytes(
     blocks: list[Piece] = [f"# {title}".encode()]
     for report in reports:
         blocks.extend(_repository(report, address, labels(report.language)))
-    return b"\n\n".join(blocks) + b"\n"
+    return _BREAK.join([*blocks[:-1], b"".join((blocks[-1], b"\n"))])  # with its end at once: a page is long
 
 
 def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
@@ -82,36 +83,46 @@ def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
     ]
     if notes := [*storylines.notes(entry, view.words), *wording.notes(entry, view.words)]:
         head.append("\n>\n".join(f"> {markdown_text(note, view.origin)}" for note in notes))
-    parts = (_row(view, entry), _contents_line(view, entry), "\n\n".join(head), "\n\n".join(_fields(view, entry)))
-    return MarkdownParts(*(part.encode() for part in parts))
+    above, below = "\n\n".join(head).encode(), "\n\n".join(_fields(view, entry)).encode()
+    row, line = _row(view, entry), _contents_line(view, entry)
+    return MarkdownParts(row.encode(), line.encode(), above + _BREAK + below, len(above))
 
 
 def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[Piece]:
-    view = report.view
-    parts = {entry.sha: entry.kept_for(view) or markdown_parts(view, entry) for entry in report.entries}
     above = [_target(anchor("repository", report.repository)), f"## {markdown_text(report.repository)}"]
     yield "\n\n".join(above).encode()
+    rows, contents, articles, stories = report.parts("markdown", markdown_parts) or ([], [], [], [])
     if report.entries:
-        yield _commit_table(report, parts, words)
+        yield _commit_table(report, rows, words)
     yield "\n\n".join([
         _target(anchor("stats", report.repository)), f"### 📊 {words.word('stats')}", _stats(report, words),
         *(highlights_part(report, words) if report.entries else ()),
     ]).encode()  # fmt: skip
     if not report.entries:
         return
-    groups = {tier: group for tier in Tier if (group := report.group(tier))}
-    yield _contents(report, groups, parts, words)
+    groups = {tier: places for tier, places in report.places.items() if places}
+    yield _contents(report, {tier: [contents[place] for place in places] for tier, places in groups.items()}, words)
     for block in compatibility_part(report, words):
         yield block.encode()
-    for tier, group in groups.items():
+    for tier, places in groups.items():
         target = _target(anchor(tier.value, report.repository))
         yield f"{target}\n\n### {_group_title(tier, report.count(tier), words)}".encode()
-        for entry in group:
-            part = parts[entry.sha]
-            yield part.markdown_head
-            if entry.folded or entry.relations:
-                yield from _story(report, entry, address, words)
-            yield part.markdown_tail
+        yield from _articles(report, places, articles, stories, address)
+
+
+def _articles(
+    report: DailyReport, places: Iterable[int], articles: Sequence[Piece], stories: Sequence[int], address: Address
+) -> Iterator[Piece]:
+    """The entries at some places, each with its story."""
+    storied = report.storied
+    for place in places:
+        if place in storied:
+            article, story = articles[place], stories[place]
+            yield article[:story]
+            yield from _story(report, report.entries[place], address, report.view.words)
+            yield article[story + len(_BREAK) :]
+        else:
+            yield articles[place]
 
 
 def _target(name: str) -> str:
@@ -122,13 +133,12 @@ def _group_title(tier: Tier, count: int, words: Labels) -> str:
     return f"{TIER_MARKS[tier]} {words.word(f'group_{tier}')} ({count})"
 
 
-def _commit_table(report: DailyReport, parts: Mapping[str, Kept | MarkdownParts], words: Labels) -> bytes:
+def _commit_table(report: DailyReport, rows: Sequence[Piece], words: Labels) -> bytes:
     columns = [words.word(f"column_{name}") for name in ("time", "author", "message")]
-    lines: list[Piece] = [f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|"]
-    for commit in report.commits:
-        part = parts.get(commit.sha)
-        lines.append(part.markdown_row if part else _row(report.view, commit).encode())
-    return b"\n".join(lines)
+    if report.commits is not report.entries:
+        known = {entry.sha: row for entry, row in zip(report.entries, rows, strict=True)}
+        rows = [known.get(commit.sha) or _row(report.view, commit).encode() for commit in report.commits]
+    return b"\n".join([f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|", *rows])
 
 
 def _row(view: View, commit: Member) -> str:
@@ -152,12 +162,7 @@ def _tier_count(tier: Tier, count: int, words: Labels) -> str:
     return words.word("tier_count", mark=TIER_MARKS[tier], tier=wording.tier_name(tier, words), n=count)
 
 
-def _contents(
-    report: DailyReport,
-    groups: Mapping[Tier, Sequence[Entry]],
-    parts: Mapping[str, Kept | MarkdownParts],
-    words: Labels,
-) -> bytes:
+def _contents(report: DailyReport, groups: Mapping[Tier, Sequence[Piece]], words: Labels) -> bytes:
     lines = [
         f"{_target(anchor('contents', report.repository))}\n\n### 📋 {words.word('contents')}\n",
         f"- [{markdown_text(report.repository)}](#{anchor('repository', report.repository)})",
@@ -171,7 +176,7 @@ def _contents(
     for tier, group in groups.items():
         title = _group_title(tier, report.count(tier), words)
         found.append(f"  - [{title}](#{anchor(tier.value, report.repository)})".encode())
-        found.extend(parts[entry.sha].markdown_contents for entry in group)
+        found += group
     return b"\n".join(found)
 
 

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from redis import RedisError
 
+from core.ledger.fragments import FORMS
 from core.ledger.packing import packed, unpacked
 from core.undisturbed import undisturbed
 from report.daily import Entry, entry_from_record, web_site
-from report.fragments import block_of, blocks, entries_from, kept_parts, key_of, seed_of
+from report.fragments import fragment_of, made_by, made_from
+from report.lines import columns_from
+from report.shelf import bytes_of, entries_on, shelf_from, stretches
 from report.view import view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
-    from core.ledger.fragments import StoredDay
+    from core.ledger.fragments import Form, Fragment, StoredDay, Stretch
     from core.models import CommitRecord
     from core.settings import Settings
+    from report.shelf import Stored
     from report.view import View
 
 log = structlog.get_logger()
@@ -28,37 +32,69 @@ log = structlog.get_logger()
 class Fragments(Protocol):
     """Where days and fragments lie; `core.ledger.Ledger` is one."""
 
-    def stored_day(self, repository: str, day: date) -> StoredDay:
-        """All that a day's page is made of."""
+    def stored_day(self, repository: str, day: date, made_by: str) -> StoredDay:
+        """All that a day's report is made of."""
 
-    def keep_fragments(self, repository: str, day: date, fragments: Sequence[bytes]) -> bool:
-        """Add fragments to those of a day."""
+    def stored_forms(
+        self, repository: str, day: date, made_by: str, numbers: bytes, asked: Mapping[Form, Sequence[Stretch]]
+    ) -> Mapping[Form, Sequence[bytes]]:
+        """Stretches of a day's fragments in some forms; nothing when these do not begin with the numbers any more."""
+
+    def keep_fragments(
+        self, repository: str, day: date, made_by: str, fragments: Sequence[Fragment], *, anew: bool = ...
+    ) -> bool:
+        """Add fragments to those of a day, or put them in their place."""
 
 
 @undisturbed()
-def entries_of_day(ledger: Fragments, day: date, view: View) -> list[Entry]:
+def entries_of_day(ledger: Fragments, day: date, view: View, forms: Collection[Form] = FORMS) -> list[Entry]:
     """The commits that landed on a day of a view's repository, oldest first.
 
-    Those that were finished bring how they are shown with them. Raises redis.RedisError.
+    Those that were finished bring with them how they are shown in some forms; in any other they are rendered when they
+    are asked for. Raises redis.RedisError.
     """
-    stored = ledger.stored_day(view.repository, day)
-    seed, known = seed_of(view), blocks(stored.fragments)
-    keys = [
-        key_of(seed, record, said) if record else b""
-        for record, said in zip(stored.records, stored.corrections, strict=True)
-    ]
-    places = [known[key] for key in keys if key in known]
-    kept = entries_from(stored.fragments, view, places)
-    entries, made = [], []
-    for sha, key, record, said in zip(stored.shas, keys, stored.records, stored.corrections, strict=True):
-        if key in known:
-            entries.append(next(kept))
-        elif record:
-            entry, block = _made(key, unpacked(f"{view.repository}@{sha}", record, said), view)
+    found = ledger.stored_day(view.repository, day, made_by(view))
+    rows = zip(found.shas, found.records, found.corrections, strict=True)
+    stored = {sha: (record, said) for sha, record, said in rows if record}
+    sources = {made_from(sha, *item): sha for sha, item in stored.items()}
+    try:
+        kept = _kept(ledger, day, view, found, stored, sources, forms)
+        whole = True
+    except (ValueError, TypeError):  # as no writer leaves it
+        kept, whole = {}, False
+    entries: list[Entry] = []
+    made: list[Fragment] = []
+    for source, sha in sources.items():
+        if sha in kept:
+            entries.append(kept[sha])
+        else:
+            entry, fragments = _made(source, unpacked(f"{view.repository}@{sha}", *stored[sha]), view)
             entries.append(entry)
-            made += block
-    _keep(ledger, day, view, made)
+            made += fragments
+    _keep(ledger, day, view, made, anew=not whole)
     return entries
+
+
+def _kept(
+    ledger: Fragments,
+    day: date,
+    view: View,
+    found: StoredDay,
+    stored: Mapping[str, Stored],
+    sources: Mapping[bytes, str],
+    forms: Collection[Form],
+) -> Mapping[str, Entry]:
+    """The entries that are kept by sha; `sources` are the shas by what is known to have made them.
+
+    Raises ValueError or TypeError for fragments that nobody wrote so.
+    """
+    columns = columns_from(found.numbers, found.words)
+    if any(bytes_of(columns, form) != size for form, size in found.bytes_of.items()):
+        raise ValueError("more or less is kept than was written")
+    shas = [sources.get(source) for source in columns["made_from"]]
+    asked = {form: stretches(columns, form) for form in forms} if shas else {}
+    read = ledger.stored_forms(view.repository, day, made_by(view), found.numbers, asked)
+    return entries_on(shelf_from(view, columns, found.rest, read, stored), columns, shas)
 
 
 def view_for(settings: Settings, repository: str) -> View:
@@ -74,24 +110,24 @@ def keep_finished(ledger: Fragments, record: CommitRecord, view: View) -> None:
     """
     day = record.commit.landed_at.astimezone(view.zone).date()
     said = record.correction.model_dump_json().encode() if record.correction else None
-    _, block = _made(key_of(seed_of(view), packed(record), said), record, view)
-    _keep(ledger, day, view, block)
+    _, fragments = _made(made_from(record.commit.sha, packed(record), said), record, view)
+    _keep(ledger, day, view, fragments)
 
 
-def _made(key: bytes, record: CommitRecord, view: View) -> tuple[Entry, list[bytes]]:
-    """An entry, and its block; none while it is not analysed: it will look otherwise soon."""
+def _made(source: bytes, record: CommitRecord, view: View) -> tuple[Entry, list[Fragment]]:
+    """An entry, and its fragment; none while it is not analysed: it will look otherwise soon."""
     entry = entry_from_record(record)
     if record.analysis is None:
         return entry, []
-    parts = kept_parts(view, entry)
-    entry.__dict__["kept"] = parts
-    return entry, [block_of(key, entry, parts)]
+    fragment, shelf = fragment_of(view, entry, source)
+    entry.__dict__["kept"] = (shelf, 0)
+    return entry, [fragment]
 
 
-def _keep(ledger: Fragments, day: date, view: View, made: Sequence[bytes]) -> None:
+def _keep(ledger: Fragments, day: date, view: View, made: Sequence[Fragment], *, anew: bool = False) -> None:
     if not made:
         return
     try:
-        ledger.keep_fragments(view.repository, day, made)
+        ledger.keep_fragments(view.repository, day, made_by(view), made, anew=anew)
     except RedisError as error:  # they only save time
         log.warning("fragments_not_kept", repository=view.repository, day=str(day), reason=type(error).__name__)

@@ -17,6 +17,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from core.ledger import Stamp, StoredDay
+from core.ledger.fragments import FORMS, Form, Fragment, Stretch
 from core.ledger.packing import packed
 from core.ledger.stories import AmbiguousSha
 from core.models import CommitRecord
@@ -38,7 +39,7 @@ class Shelves:
     commits: dict[tuple[str, str], CommitRecord] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
     past: dict[tuple[str, str], date] = field(default_factory=dict)
-    fragments: dict[tuple[str, date], list[bytes]] = field(default_factory=dict)
+    fragments: dict[tuple[str, date, str], list[Fragment]] = field(default_factory=dict)
     asked: int = 0
 
     def repositories(self) -> list[str]:
@@ -79,17 +80,31 @@ class Shelves:
     def has_commits(self, repository: str, day: date) -> bool:
         return bool(self.records(repository, day))
 
-    def stored_day(self, repository: str, day: date) -> StoredDay:
+    def stored_day(self, repository: str, day: date, made_by: str) -> StoredDay:
         found = self.records(repository, day)
         said = [one.correction.model_dump_json().encode() if one.correction else None for one in found]
-        log = b"".join(self.fragments.get((repository, day), []))
-        return StoredDay([one.commit.sha for one in found], [packed(one) for one in found], said, log)
+        kept = self.fragments.get((repository, day, made_by), [])
+        numbers, words, rest = (b"".join(getattr(one, name) for one in kept) for name in ("numbers", "words", "rest"))
+        shas = [one.commit.sha for one in found]
+        records: list[bytes | None] = [packed(one) for one in found]
+        sizes = {form: sum(len(getattr(one, form)) for one in kept) for form in FORMS}
+        return StoredDay(shas, records, said, numbers, words, rest, sizes)
 
-    def keep_fragments(self, repository: str, day: date, fragments: Sequence[bytes]) -> bool:
-        self.fragments.setdefault((repository, day), []).extend(fragments)
+    def stored_forms(
+        self, repository: str, day: date, made_by: str, _: bytes, asked: Mapping[Form, Sequence[Stretch]]
+    ) -> dict[Form, list[bytes]]:
+        kept = self.fragments.get((repository, day, made_by), [])
+        logs = {form: b"".join(getattr(one, form) for one in kept) for form in asked}
+        return {form: [logs[form][start:end] for start, end in some] for form, some in asked.items()}
+
+    def keep_fragments(
+        self, repository: str, day: date, made_by: str, fragments: Sequence[Fragment], *, anew: bool = False
+    ) -> bool:
+        before = [] if anew else self.fragments.get((repository, day, made_by), [])
+        self.fragments[repository, day, made_by] = [*before, *fragments]
         return True
 
-    def kin_of(self, repository: str, asked: Mapping[str, Sequence[str]]) -> list[CommitRecord]:
+    def kin_of(self, repository: str, asked: Mapping[str, str]) -> list[CommitRecord]:
         told = [one for (name, _), one in self.commits.items() if name == repository]
         return [one for one in told if one.commit.sha not in asked]
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ledger import Ledger, Stage
+from core.ledger.fragments import FORMS, Form, Fragment
 from core.ledger.packing import packed
 from core.models import CommitRecord, Correction, Push, Tier
 from report.daily import DailyReport, Entry, entry_from_record
-from report.fragments import KEY_BYTES, KeptEntry, block_of, blocks, entries_from, kept_parts
+from report.fragments import fragment_of, made_by
 from report.html import html_page
 from report.json import report_json
+from report.lines import DIGEST_BYTES, columns_from
 from report.markdown import markdown
 from report.reading import entries_of_day, keep_finished
+from report.shelf import STRETCH_BYTES, KeptEntry, entries_on, shelf_from, stretches
 from report.view import View, view_of
 from tests.conftest import SHANGHAI
 from tests.hostile import hostile_text
@@ -52,6 +56,10 @@ def written(ledger: Ledger, records: list[CommitRecord]) -> None:
 
 def page(entries: Sequence[Entry | CommitRecord]) -> DailyReport:
     return report(entries, day=TODAY)
+
+
+def key_of(part: str) -> str:
+    return f"daybook:fragments:{REPOSITORY}:{TODAY}:{made_by(VIEW)}:{part}"
 
 
 def forms(day: DailyReport) -> tuple[str, str, bytes]:
@@ -126,34 +134,66 @@ def test_another_language_is_another_fragment(ledger: Ledger) -> None:
 def test_fragments_end_with_their_day_and_old_days_have_none(ledger: Ledger) -> None:
     written(ledger, today([record(1, Tier.LOW)]))
     entries_of_day(ledger, TODAY, VIEW)
-    key = f"daybook:fragments:{REPOSITORY}:{TODAY}"
-    assert 2 * 86400 < ledger.redis.ttl(key) <= 3 * 86400
-    assert not ledger.keep_fragments(REPOSITORY, TODAY - timedelta(days=3), [b"x"])
-    assert len(ledger.redis.keys("daybook:fragments:*")) == 1
+    keys = ledger.redis.keys("daybook:fragments:*")
+    assert sorted(keys) == [key_of(part).encode() for part in sorted(Fragment._fields)]
+    assert all(2 * 86400 < ledger.redis.ttl(key) <= 3 * 86400 for key in keys)
+    some = [Fragment(*[b"x"] * len(Fragment._fields))]
+    assert not ledger.keep_fragments(REPOSITORY, TODAY - timedelta(days=3), made_by(VIEW), some)
+    assert len(ledger.redis.keys("daybook:fragments:*")) == len(keys)
 
 
-def test_a_broken_log_costs_time_alone(ledger: Ledger) -> None:
+@pytest.mark.parametrize("part", Fragment._fields)
+def test_what_is_broken_or_lost_is_made_anew(ledger: Ledger, part: str) -> None:
     records = today([record(n, Tier.LOW) for n in (1, 2)])
     written(ledger, records)
     entries_of_day(ledger, TODAY, VIEW)
-    key = f"daybook:fragments:{REPOSITORY}:{TODAY}"
-    whole = ledger.redis.get(key)
-    for log in (whole[:-1], whole[:20], b"nonsense"):
-        ledger.redis.set(key, log)
-        assert forms(page(entries_of_day(ledger, TODAY, VIEW))) == forms(page(records))
+    whole = ledger.redis.get(key_of(part))
+    for log in (whole[:-2], whole[:20], whole + b"0,", b"nonsense", b"[0]", b""):
+        ledger.redis.set(key_of(part), log)
+        entries = entries_of_day(ledger, TODAY, VIEW)
+        assert kept(entries) == [False] * 2
+        assert forms(page(entries)) == forms(page(records))
+        entries = entries_of_day(ledger, TODAY, VIEW)
+        assert kept(entries) == [True] * 2
+        assert forms(page(entries)) == forms(page(records))
 
 
-@given(st.binary(max_size=300))
-def test_no_log_at_all_is_read_beyond_its_end(log: bytes) -> None:
-    assert all(sum(place) <= len(log) for place in blocks(log).values())
+@pytest.mark.parametrize("read", [(), *((form,) for form in FORMS)])
+def test_a_form_that_was_not_read_is_rendered(ledger: Ledger, read: tuple[Form, ...]) -> None:
+    records = today(varied_day())
+    written(ledger, records)
+    entries_of_day(ledger, TODAY, VIEW)
+    entries = entries_of_day(ledger, TODAY, VIEW, read)
+    assert any(kept(entries))
+    assert forms(page(entries)) == forms(page(records))
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300))
+def test_no_lines_are_read_out_of_anything_else(numbers: bytes, words: bytes) -> None:
+    if numbers or words.strip(b", \t\r\n"):
+        with pytest.raises(ValueError, match=r"bytes are not numbers|words are not|at line"):
+            columns_from(numbers, words)
+
+
+@given(st.lists(st.integers(0, STRETCH_BYTES * 3), max_size=40))
+def test_a_form_is_read_in_stretches_of_whole_commits(sizes: list[int]) -> None:
+    columns = {"json_entry": sizes, "json_relations": [0] * len(sizes)}
+    found = stretches(columns, "json")
+    assert [start for start, _ in found] == [0, *(end for _, end in found)][: len(found)]
+    assert (found[-1][1] if found else 0) == sum(sizes)
+    assert {end for _, end in found} <= {*accumulate(sizes)}
+    assert all(end - start <= STRETCH_BYTES or end - start in sizes for start, end in found)
 
 
 @given(hostile_text(), hostile_text(), hostile_text())
 def test_any_text_is_kept_as_it_is_rendered(title: str, summary: str, author: str) -> None:
     written_by = analysis(Tier.MEDIUM, summary=summary, scope=(summary, title))
-    plain = entry_from_record(record(1, Tier.MEDIUM, title or "x", author=author, analysis=written_by))
-    day = report([record(1, Tier.MEDIUM, title or "x", author=author, analysis=written_by)])
-    block = block_of(b"k" * KEY_BYTES, plain, kept_parts(day.view, plain))
-    (entry,) = entries_from(block, day.view, list(blocks(block).values()))
+    made = record(1, Tier.MEDIUM, title or "x", author=author, analysis=written_by)
+    plain, day = entry_from_record(made), report([made])
+    fragment, _ = fragment_of(day.view, plain, b"0" * DIGEST_BYTES)
+    columns, read = columns_from(fragment.numbers, fragment.words), {form: [getattr(fragment, form)] for form in FORMS}
+    shelf = shelf_from(day.view, columns, fragment.rest, read, {plain.sha: (packed(made), None)})
+    entry = entries_on(shelf, columns, [plain.sha])[plain.sha]
     assert forms(report([entry])) == forms(day)
-    assert entry.whole().member() == plain.member()
+    assert (entry.told, entry.called, entry.brief) == (plain.told, plain.called, plain.brief)
+    assert entry.member() == plain.member()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import blake2b
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
 
 from core.ledger import AmbiguousSha, Ledger, Stage
+from core.ledger.places import place_of
 from core.models import CommitRecord, Diff, FileChange, Push
+from core.references import title_key
 from core.settings import Settings
 from report.json import report_from_json
 from tests.pushes import LANDED, REPOSITORY, commit, sha
@@ -98,6 +102,24 @@ def test_a_common_title_brings_its_latest_twenty(ledger: Ledger) -> None:
         finished(ledger, number, "Bump", days=number)
     found = kin(ledger, finished(ledger, 40, 'Revert "Bump"', days=40))
     assert found == list(range(11, 31))
+
+
+def test_titles_of_one_place_are_looked_through_at_once_and_bring_the_same(ledger: Ledger) -> None:
+    """Names lie in 1,024 sorted sets; one of which much is asked is read once, one of which little is asked is not."""
+    titles = (f"Bump {number}" for number in count())
+    place = place_of(REPOSITORY, title_name("Bump 0")).key
+    alike = list(islice((one for one in titles if place_of(REPOSITORY, title_name(one)).key == place), 6))
+    for number in range(1, 31):
+        finished(ledger, number, alike[0] if number > 1 else alike[1], days=number)
+    assert ledger.redis.zcard(place) == 30
+    reverts = [finished(ledger, 40 + n, f'Revert "{title}"', days=40) for n, title in enumerate(alike)]
+    one_by_one = {number for revert in reverts for number in kin(ledger, revert)}
+    assert kin(ledger, *reverts) == sorted(one_by_one) == [1, *range(11, 31)]
+
+
+def title_name(title: str) -> str:
+    """What a commit of this title is called in the index of names."""
+    return f"t:{blake2b(title_key(title).encode(), digest_size=6).hexdigest()}"
 
 
 def test_finishing_again_changes_no_names(ledger: Ledger) -> None:

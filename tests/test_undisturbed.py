@@ -27,6 +27,28 @@ def test_the_collector_rests_and_works_again_even_after_an_error() -> None:
         assert gc.isenabled()
 
 
+def test_what_was_made_is_not_looked_through_when_it_works_again_and_garbage_is_found_later() -> None:
+    gc.collect()
+    looked_at: list[int] = []
+
+    def watch(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            looked_at.append(len(gc.get_objects(0)))
+
+    gc.callbacks.append(watch)
+    try:
+        with undisturbed():
+            made: list[object] = [[] for _ in range(50_000)]
+            ring: list[object] = [made]
+            ring.append(ring)
+        [[] for _ in range(5_000)]
+        assert all(count < 50_000 for count in looked_at)
+        del made, ring
+        assert gc.collect() > 0
+    finally:
+        gc.callbacks.remove(watch)
+
+
 def test_a_collector_that_was_at_rest_before_stays_so() -> None:
     gc.disable()
     try:

@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from core.ledger import day_bounds
+from core.ledger.fragments import FORMS
 from core.undisturbed import undisturbed
 from report.daily import DailyReport, Entry, Rewrite, assemble
 from report.expired import expired_entries
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from core.ledger import Asked, Ledger
+    from core.ledger.fragments import Form
     from core.settings import Settings
     from report.json import Outline
 
@@ -29,12 +31,18 @@ log = structlog.get_logger()
 
 
 @undisturbed()
-def assembled(ledger: Ledger, settings: Settings, repository: str, day: date) -> DailyReport:
-    """A day's report as the ledger has it now; where it says anything new, one revision up from the kept one."""
+def assembled(
+    ledger: Ledger, settings: Settings, repository: str, day: date, forms: Sequence[Form] = FORMS
+) -> DailyReport:
+    """A day's report as the ledger has it now; where it says anything new, one revision up from the kept one.
+
+    `forms` are those that it is wanted in: how its commits are shown in them is read with them.
+    """
     kept = ledger.report(repository, day)
     before = outline_from_json(kept) if kept else None
     asked = ledger.asked(repository, day)
-    entries = entries_of_day(ledger, day, view_for(settings, repository))
+    compared: Sequence[Form] = ("json",) if before else ()
+    entries = entries_of_day(ledger, day, view_for(settings, repository), {*forms, *compared})
     report = assemble(
         entries,
         repository=repository,
@@ -47,7 +55,7 @@ def assembled(ledger: Ledger, settings: Settings, repository: str, day: date) ->
         asked=_asked_in_words(settings, repository, asked) if asked else "",
         rewrites=_rewrites(ledger, repository, day),
         earlier=_earlier_counts(ledger, repository, day),
-        elsewhere=ledger.kin_of(repository, {entry.sha: entry.told.looked_up for entry in entries}),
+        elsewhere=ledger.kin_of(repository, {entry.sha: entry.called.looked_up for entry in entries}),
         written=kept_highlights(ledger, repository, day),
         expired=_expired(ledger, repository, kept, before, entries) if kept and before else (),
     )

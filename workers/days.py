@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from core.ledger import Asked, day_bounds
+from core.ledger.fragments import FORMS
 from core.models import Tier
 from report.daily import DailyReport
 from report.files import write_report
@@ -25,8 +26,9 @@ from workers.publish import publish_soon
 from workers.reconcile import reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from core.ledger.fragments import Form
     from workers.services import Services
 
 log = structlog.get_logger()
@@ -43,12 +45,14 @@ def write_day(services: Services, repository: str, day: date) -> DailyReport:
     """Assemble a day's report, keep it in the ledger and write its files; the same records give the same bytes."""
     if services.ledger.report(repository, day) is None:
         digest_soon(services, repository, day)  # before the report is kept, or a kill between the two would lose it
-    report = assembled(services.ledger, services.settings, repository, day)
+    in_files = "files" in services.repository(repository).publish
+    forms: Sequence[Form] = FORMS if in_files else ("json",)
+    report = assembled(services.ledger, services.settings, repository, day, forms)
     if renew_highlights(services, report):
-        report = assembled(services.ledger, services.settings, repository, day)
+        report = assembled(services.ledger, services.settings, repository, day, forms)
     tiers = [report.count(tier) for tier in Tier]
     services.ledger.save_report(repository, day, report_json([report]), tiers)
-    if "files" in services.repository(repository).publish:
+    if in_files:
         write_report(services.settings.report_dir, report)
     publish_soon(services, repository, day)
     log.info("report_written", repository=repository, day=str(day), revision=report.revision)
@@ -153,7 +157,7 @@ def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
 
 
 def _complete(services: Services, repository: str, day: date) -> bool:
-    entries = entries_of_day(services.ledger, day, view_for(services.settings, repository))
+    entries = entries_of_day(services.ledger, day, view_for(services.settings, repository), ())
     return all(entry.brief.origin for entry in entries)
 
 

@@ -34,8 +34,8 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     report:REPOSITORY:DAY  string  zlib JSON of the report                  for ever
     reports:REPOSITORY   zset    DAY → its ordinal                          for ever
     tiers:REPOSITORY     hash    DAY → "HIGH MEDIUM LOW", the counts of its report  for ever
-    fragments:REPOSITORY:DAY  string  how its commits are shown, see report/fragments.py; at most 64 MB  until two days
-                                 after the day's end
+    fragments:REPOSITORY:DAY:CODE:PART  string  how its commits are shown, see report/fragments.py; at most 160 MB of a
+                                 day  until two days after the day's end
     stamps:REPOSITORY    hash    DAY → "UNIX-TIME DIGEST" of its report     for ever
     lock:NAME            string  a lock's token                             seconds
     lead:NAME            string  the process that leads, and its token      seconds, unless renewed

@@ -2,56 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from core.ledger.connection import Connection, P, day_bounds
 
+Form = Literal["markdown", "html", "json"]
+FORMS: tuple[Form, ...] = ("markdown", "html", "json")
+
 KEPT = timedelta(days=2)  # after a day's end: until then it is closed, and made again for late commits
-MOST_BYTES = 64 * 1024 * 1024  # of one day, about 6,000 commits; those beyond are rendered each time
+MOST_BYTES = 160 * 1024 * 1024  # of one day, about 14,000 commits; those beyond are rendered each time
+
+
+class Fragment(NamedTuple):
+    """A commit as it is kept: what every page of its day needs of it, the rest, and how it is shown in each form."""
+
+    numbers: bytes
+    words: bytes
+    rest: bytes
+    markdown: bytes
+    html: bytes
+    json: bytes
+
+
+_LINE = ("numbers", "words", "rest")
 
 
 class StoredDay(NamedTuple):
     """A day as it is stored: shas in the order of landing, their records and corrections (None: none), its fragments.
 
-    What a fragment is, `report/fragments.py` knows.
+    Of all fragments, that is the numbers, the words and the rest, each one behind the other, and how many bytes there
+    were at the same moment of each form.
     """
 
     shas: list[str]
     records: list[bytes | None]
     corrections: list[bytes | None]
-    fragments: bytes
+    numbers: bytes = b""
+    words: bytes = b""
+    rest: bytes = b""
+    bytes_of: Mapping[Form, int] = MappingProxyType(dict.fromkeys(FORMS, 0))
+
+
+Stretch = tuple[int, int]  # from a byte up to another
 
 
 class FragmentLedger(Connection):
-    """One string a day and repository, to which whoever renders a commit adds what came of it."""
+    """A string for each part of the fragments of a day and repository; whoever renders a commit adds to all of them.
 
-    def stored_day(self, repository: str, day: date) -> StoredDay:
-        """All that a day's page is made of, in two round trips."""
+    What they say, `report/fragments.py` knows. `made_by` names the version of what makes and reads them: each has its
+    own, and none sees another's.
+    """
+
+    def stored_day(self, repository: str, day: date, made_by: str) -> StoredDay:
+        """All that a day's report is made of, in three round trips."""
         start, end = day_bounds(day, self.zone)
         found = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
         if not found:
-            return StoredDay([], [], [], b"")
+            return StoredDay([], [], [])
         shas = [sha.decode() for sha in found]
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.mget([f"{P}record:{repository}@{sha}" for sha in shas])
             pipe.hmget(f"{P}corrections:{repository}", shas)
-            pipe.get(_key(repository, day))
-            records, corrections, fragments = pipe.execute()
-        return StoredDay(shas, records, corrections, fragments or b"")
+            records, corrections = pipe.execute()
+        with self.redis.pipeline(transaction=True) as pipe:  # they belong together
+            for part in _LINE:
+                pipe.get(_key(repository, day, made_by, part))
+            for form in FORMS:
+                pipe.strlen(_key(repository, day, made_by, form))
+            numbers, words, rest, *sizes = pipe.execute()
+        bytes_of = dict(zip(FORMS, sizes, strict=True))
+        return StoredDay(shas, records, corrections, numbers or b"", words or b"", rest or b"", bytes_of)
 
-    def keep_fragments(self, repository: str, day: date, fragments: Sequence[bytes]) -> bool:
-        """Add fragments to those of a day; False where it is too old, or there are too many bytes already."""
-        key, ends = _key(repository, day), day_bounds(day, self.zone)[1] + KEPT
-        if ends <= datetime.now(self.zone) or self.redis.strlen(key) + sum(map(len, fragments)) > MOST_BYTES:
+    def stored_forms(
+        self, repository: str, day: date, made_by: str, numbers: bytes, asked: Mapping[Form, Sequence[Stretch]]
+    ) -> dict[Form, list[bytes]]:
+        """Stretches of a day's fragments in some forms, as far as they are there.
+
+        Nothing when these fragments do not begin with the `numbers` any more by which it was asked. Each is one round
+        trip: one answer of many megabytes costs its reader more than twice what as many pieces cost.
+        """
+        found: dict[Form, list[bytes]] = {}
+        for form, stretches in asked.items():
+            key = _key(repository, day, made_by, form)
+            found[form] = [self.redis.getrange(key, start, end - 1) for start, end in stretches]
+        still = self.redis.getrange(_key(repository, day, made_by, "numbers"), 0, len(numbers) - 1) if found else b""
+        return found if still == numbers else {}
+
+    def keep_fragments(
+        self, repository: str, day: date, made_by: str, fragments: Sequence[Fragment], *, anew: bool = False
+    ) -> bool:
+        """Add fragments to those of a day, or put them in their place.
+
+        False where it is too old, or there are too many bytes already.
+        """
+        ends = day_bounds(day, self.zone)[1] + KEPT
+        keys = [_key(repository, day, made_by, part) for part in Fragment._fields]
+        if ends <= datetime.now(self.zone) or self._size(keys) + sum(map(_size, fragments)) > MOST_BYTES:
             return False
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.append(key, b"".join(fragments))
-            pipe.expireat(key, ends)
+            if anew:
+                pipe.delete(*keys)
+            for key, parts in zip(keys, zip(*fragments, strict=True), strict=True):
+                pipe.append(key, b"".join(parts))
+                pipe.expireat(key, ends)
             pipe.execute()
         return True
 
+    def _size(self, keys: Sequence[str]) -> int:
+        with self.redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.strlen(key)
+            return sum(pipe.execute())
 
-def _key(repository: str, day: date) -> str:
-    return f"{P}fragments:{repository}:{day}"
+
+def _size(fragment: Fragment) -> int:
+    return sum(map(len, fragment))
+
+
+def _key(repository: str, day: date, made_by: str, part: str) -> str:
+    return f"{P}fragments:{repository}:{day}:{made_by}:{part}"

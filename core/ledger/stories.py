@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
-from itertools import chain
 
 from core.errors import DaybookError
 from core.ledger.connection import P
@@ -54,7 +53,7 @@ class StoryLedger(DayLedger, PastLedger):
         """The other commits that these name or are named by, directly or over one between; oldest first."""
         return self.kin_of(repository, {record.commit.sha: looked_up(record) for record in records})
 
-    def kin_of(self, repository: str, asked: Mapping[str, Sequence[str]]) -> list[CommitRecord]:
+    def kin_of(self, repository: str, asked: Mapping[str, str]) -> list[CommitRecord]:
         """The same of commits that are given by sha, each with what `looked_up` makes of its record."""
         given, found = asked.keys(), dict[str, CommitRecord]()
         for _ in range(HOPS):
@@ -66,22 +65,23 @@ class StoryLedger(DayLedger, PastLedger):
             asked = {record.commit.sha: looked_up(record) for record in fresh}
         return sorted(found.values(), key=lambda record: (record.commit.landed_at, record.commit.position))
 
-    def _named(self, repository: str, asked: Mapping[str, Sequence[str]], given: Collection[str]) -> dict[str, bool]:
+    def _named(self, repository: str, asked: Mapping[str, str], given: Collection[str]) -> dict[str, bool]:
         """The shas of what these commits name, of what names them, and of what has a name in common; not those given.
 
         Each with whether that is certain: of what names them by its sha, the first digits alone were compared.
         """
-        names = list(dict.fromkeys(chain.from_iterable(asked.values())))
-        begun = self.shas_with(repository, [name[1:] for name in names if name[0] == NAMED_SHA])
+        names = set(" ".join(asked.values()).split())
+        named = sorted(name for name in names if name[0] == NAMED_SHA)
+        begun = self.shas_with(repository, [name[1:] for name in named])
         certain = {sha: True for found in begun.values() for sha in found[:MOST_OF_ONE_NAME] if sha not in given}
-        others = [name for name in names if name[0] != NAMED_SHA]
+        others = sorted(names.difference(named))
         for start in range(0, len(others), AT_ONCE):
             some = others[start : start + AT_ONCE]
-            marks = bytes.fromhex("".join([name[1:] for name in some]))
+            marks = bytes.fromhex("".join([name[:-1] for name in some]))
             rows = iter(self._run("kin", MOST_OF_ONE_NAME, names_key(repository), marks))
             for number, member in zip(rows, rows, strict=True):
                 if (sha := sha_in(member)) not in given:
-                    certain[sha] = certain.get(sha, False) or some[number][0] != SPOKEN_SHA
+                    certain[sha] = certain.get(sha, False) or some[number][-1] != SPOKEN_SHA
         return certain
 
     def commits(self, repository: str, shas: Sequence[str]) -> list[CommitRecord]:
@@ -133,8 +133,10 @@ def _own(record: CommitRecord) -> Iterator[str]:
         yield f"n:{_digest(series_key(record.commit.title, author, record.facts.series))}"
 
 
-def looked_up(record: CommitRecord) -> tuple[str, ...]:
-    """By what a commit's kin is found: a letter and a mark, in hex, for each name, and `#` before a sha that it names.
+def looked_up(record: CommitRecord) -> str:
+    """By what a commit's kin is found: a mark, in hex, and a letter for each name, and `#` before a sha that it names.
+
+    Separated by spaces.
 
     It is kept with how the commit is shown, so that nothing has to be worked out for a day of thousands.
     """
@@ -149,7 +151,7 @@ def looked_up(record: CommitRecord) -> tuple[str, ...]:
         found += [f"p:{one.pull_request}"] if one.pull_request else []
         found += [f"t:{_digest(one.title)}"] if one.title else []
     named = [f"{NAMED_SHA}{one.sha}" for one in spoken if one.sha]
-    return (*named, *(f"{name[0]}{mark_of(name).hex()}" for name in found))
+    return " ".join([*named, *(f"{mark_of(name).hex()}{name[0]}" for name in found)])
 
 
 def _names_one(record: CommitRecord, shas: Collection[str]) -> bool:
