@@ -19,7 +19,7 @@ import redis
 
 from cli.checked import load_settings
 from core.errors import DaybookError
-from core.ledger import SUSPECT_PLACES, Ledger
+from core.ledger import SUSPECT_PLACES, Ledger, Stage
 from core.log import configure_logging
 from core.redis_address import address_from_url
 from core.redis_server import answers, die_with_parent, read_address
@@ -38,6 +38,7 @@ WEB_THREADS = 16
 _M_ARENA_MAX = -8  # mallopt(3)
 ARENAS = 2
 WORKER_QUEUES = ("fetch", "analyse")
+_POOLS = {"threads": "workers.threads:TaskPool", "prefork": "prefork"}
 CONTROL_QUEUES = ("control", "suspect", "report", "upstream", "publish", "notify")
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
@@ -188,7 +189,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     _bring_up_to_date(settings, url)
-    use(connect(settings, url))
+    use(connect(settings, url, tuple(stage for stage in Stage if stage in queues.split(","))))
     ready = threading.Event()
     worker_ready.connect(lambda **_: ready.set(), weak=False)
     _limit_arenas()
@@ -197,8 +198,8 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
             end_when_stuck(settings.daybook_lease_seconds)
         # Not by Celery's command line, which loads an interactive prompt.
         worker = app.Worker(
-            pool_cls=pool, concurrency=concurrency, autoscale=(concurrency, FREE) if pool == "prefork" else None,
-            queues=queues, hostname=host_format(f"{name}@%h"), without_gossip=True, without_mingle=True,
+            pool_cls=_POOLS[pool], concurrency=concurrency, queues=queues, hostname=host_format(f"{name}@%h"),
+            autoscale=(concurrency, FREE) if pool == "prefork" else None, without_gossip=True, without_mingle=True,
             without_heartbeat=True, loglevel=logging.INFO, quiet=True,
         )  # fmt: skip
         if pool == "prefork":

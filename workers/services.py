@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import Permanent
-from core.ledger import Ledger
+from core.ledger import Ledger, Stage
 from core.models import Analysis, Commit, Diff, Tier
 from core.settings import RepositorySettings
 from workers.app import connect_broker
@@ -41,6 +41,7 @@ class Services:
     ledger: Ledger
     leases: Leases
     channels: Channels
+    stages: tuple[Stage, ...] = ()  # whose queues this process's threads take from by themselves, see workers/onward.py
 
     @cached_property
     def github(self) -> GitHub:
@@ -90,9 +91,10 @@ class Services:
                 raise
 
 
-def connect(settings: Settings, redis_url: str) -> Services:
+def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) -> Services:
     """Build the services for the settings and point Celery at the same Redis; no I/O yet.
 
+    `stages` are those whose queues the process's threads take from by themselves.
     Raises DaybookError naming the key when a repository's weights are wrong.
     """
     for table in settings.daybook_repositories:
@@ -105,6 +107,7 @@ def connect(settings: Settings, redis_url: str) -> Services:
         ledger=ledger,
         leases=Leases(ledger),
         channels=channels_of(settings),
+        stages=stages,
     )
 
 
