@@ -37,6 +37,9 @@ MOST_CHILDREN = SUSPECT_PLACES + 7
 WEB_THREADS = 16
 _M_ARENA_MAX = -8  # mallopt(3)
 ARENAS = 2
+# Objects made until it is looked for garbage, and such looks until older ones are looked through: a diff is read into
+# ten thousands of objects, none of them garbage that only a collector finds.
+_GARBAGE = (50_000, 20, 50)
 WORKER_QUEUES = ("fetch", "analyse")
 _POOLS = {"threads": "workers.threads:TaskPool", "prefork": "prefork"}
 CONTROL_QUEUES = ("control", "suspect", "report", "upstream", "publish", "notify")
@@ -139,13 +142,21 @@ def application() -> Flask:
 
 @click.command()
 @click.option(
-    "--concurrency", type=click.IntRange(1, 512), default=None, help="Threads (default: DAYBOOK_CONCURRENCY)."
+    "--concurrency",
+    type=click.IntRange(1, 512),
+    default=None,
+    help="Analyses at a time (default: DAYBOOK_CONCURRENCY).",
 )
 @_queues(WORKER_QUEUES)
 def worker(concurrency: int | None, queues: str) -> None:
     """Run a worker: fetches and analyses commits in threads."""
     settings = load_settings()
-    _celery(settings, "worker", "threads", concurrency or settings.daybook_concurrency, queues)
+    if concurrency:
+        settings = settings.model_copy(update={"daybook_concurrency": concurrency})
+    places = settings.daybook_concurrency
+    # Who fetches computes, for the most part; a few more of them keep all places busy.
+    fetchers = max(1, places // 4) if queues.count(",") else 0
+    _celery(settings, "worker", "threads", places + fetchers, queues)
 
 
 @click.command()
@@ -205,6 +216,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
         if pool == "prefork":
             current().load()
         gc.collect()
+        gc.set_threshold(*_GARBAGE)
         gc.freeze()  # a child that looks for garbage would write to, and so copy, every object of its parent
         worker.start()
     sys.exit(worker.exitcode)

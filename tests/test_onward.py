@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from core.settings import RepositorySettings, Settings
 from tests.fakes.anthropic import FakeAnthropic
 from tests.gitclone import START, Clone
 from tests.working import KEY
-from workers.app import messages, wake
+from workers.app import messages, opening, wake
 from workers.onward import work_on
 from workers.services import Services, connect
 from workers.tasks import STAGES
@@ -86,6 +87,75 @@ def test_with_a_model_commits_pass_both_stages_and_are_asked_about_once(clone: C
         services.ledger.close()
     assert [record and record.analysis and record.analysis.origin for record in records] == ["model"] * 6
     assert len(asked) == 6
+
+
+@pytest.fixture
+def asking(clone: Clone, redis_url: str) -> Iterator[tuple[Services, FakeAnthropic]]:
+    """Services with a model that is asked about one commit at a time."""
+    with FakeAnthropic(key=KEY, delay=1) as api:
+        followed = RepositorySettings(name=NAME, source=str(clone.path))
+        settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
+                            daybook_concurrency=1, daybook_repositories=(followed,))  # fmt: skip
+        services = connect(settings, redis_url, tuple(Stage))
+        yield services, api
+        if services.analyst:
+            services.analyst.close()
+        services.ledger.close()
+
+
+def test_more_threads_than_places_fetch_meanwhile_and_ask_no_more(
+    asking: tuple[Services, FakeAnthropic], clone: Clone
+) -> None:
+    services, api = asking
+    ids = pushed(services, clone, 4)
+    threads = [threading.Thread(target=work_on, args=(services, one, Stage.FETCH, STAGES)) for one in ids[:3]]
+    for thread in threads:
+        thread.start()
+    fetched_while_asked = 0
+    while any(thread.is_alive() for thread in threads):
+        if services.ledger.status([]).analysed == 0:
+            fetched_while_asked = max(fetched_while_asked, services.ledger.meters().stages[Stage.ANALYSE].waiting)
+        time.sleep(0.01)
+    assert api.most_concurrent == 1
+    assert fetched_while_asked >= 2  # the one that is asked about, and others
+    assert (services.ledger.status([]).analysed, waiting(services.ledger)) == (4, 0)
+
+
+def test_a_thread_without_a_place_fetches_until_it_gets_one(
+    asking: tuple[Services, FakeAnthropic], clone: Clone
+) -> None:
+    services, _ = asking
+    services.places.acquire()
+    first, *others = pushed(services, clone, 3)
+    work_on(replace(services, stages=()), first, Stage.FETCH, STAGES)
+    thread = threading.Thread(target=work_on, args=(services, first, Stage.ANALYSE, STAGES))
+    thread.start()
+    deadline = time.monotonic() + 60
+    while services.ledger.meters().stages[Stage.FETCH].waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert services.ledger.status([]).analysed == 0
+    services.places.release()
+    thread.join()
+    assert services.ledger.status([]).analysed == 1 + len(others)
+
+
+def test_a_thread_that_is_to_stop_before_it_gets_a_place_puts_its_message_back(
+    asking: tuple[Services, FakeAnthropic], clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, _ = asking
+    services.places.acquire()
+    (one,) = pushed(services, clone, 1)
+    services.ledger.redis.delete(Stage.FETCH)
+    work_on(replace(services, stages=()), one, Stage.FETCH, STAGES)
+    services.ledger.redis.delete(Stage.ANALYSE)  # as Celery does when it reads the message
+    monkeypatch.setattr(state, "should_stop", 0)
+    work_on(services, one, Stage.ANALYSE, STAGES)
+    monkeypatch.undo()
+    services.places.release()
+    claim = services.ledger.take([(Stage.ANALYSE, opening(Stage.ANALYSE))])
+    assert claim
+    assert claim.id == one
 
 
 def test_a_worker_that_is_to_stop_ends_what_it_has_and_leaves_the_rest(

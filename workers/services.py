@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +42,11 @@ class Services:
     ledger: Ledger
     leases: Leases
     channels: Channels
-    stages: tuple[Stage, ...] = ()  # whose queues this process's threads take from by themselves, see workers/onward.py
+    places: threading.Semaphore  # for analyses, among this process's threads; see workers/onward.py
+    computing: (
+        threading.Lock
+    )  # one thread reads facts: of many, each would keep the interpreter from all who wait for it
+    stages: tuple[Stage, ...] = ()  # whose queues its threads take from by themselves
 
     @cached_property
     def github(self) -> GitHub:
@@ -107,6 +112,8 @@ def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) 
         ledger=ledger,
         leases=Leases(ledger),
         channels=channels_of(settings),
+        places=threading.Semaphore(settings.daybook_concurrency),
+        computing=threading.Lock(),
         stages=stages,
     )
 

@@ -97,10 +97,11 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     Where the rules alone write the analysis there is nothing to wait for: that is done at once, and the diff not kept.
     """
     commit = claim.record.commit
-    diff = redact_diff(services.diff(commit))
-    table = services.repository(commit.repository)
-    facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
-    judged = triage(commit, facts, rules_for(table), table)
+    table, found = services.repository(commit.repository), services.diff(commit)
+    with services.computing:
+        diff = redact_diff(found)
+        facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
+        judged = triage(commit, facts, rules_for(table), table)
     record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
     order = order_of(record, diff, services.settings.language_of(commit.repository))
     if order and by_rules_alone(services, order):
