@@ -19,7 +19,7 @@ import redis
 
 from cli.checked import load_settings
 from core.errors import DaybookError
-from core.ledger import SUSPECT_PLACES, Ledger
+from core.ledger import SUSPECT_PLACES, Ledger, Stage
 from core.log import configure_logging
 from core.redis_address import address_from_url
 from core.redis_server import answers, die_with_parent, read_address
@@ -38,7 +38,11 @@ WEB_THREADS = 16
 _SERVER_PID = "DAYBOOK_SERVER_PID"
 _M_ARENA_MAX = -8  # mallopt(3)
 ARENAS = 2
+# Objects made until it is looked for garbage, and such looks until older ones are looked through: a diff is read into
+# ten thousands of objects, none of them garbage that only a collector finds.
+_GARBAGE = (50_000, 20, 50)
 WORKER_QUEUES = ("fetch", "analyse")
+_POOLS = {"threads": "workers.threads:TaskPool", "prefork": "prefork"}
 CONTROL_QUEUES = ("control", "suspect", "report", "upstream", "publish", "notify")
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
@@ -140,13 +144,21 @@ def application() -> Flask:
 
 @click.command()
 @click.option(
-    "--concurrency", type=click.IntRange(1, 512), default=None, help="Threads (default: DAYBOOK_CONCURRENCY)."
+    "--concurrency",
+    type=click.IntRange(1, 512),
+    default=None,
+    help="Analyses at a time (default: DAYBOOK_CONCURRENCY).",
 )
 @_queues(WORKER_QUEUES)
 def worker(concurrency: int | None, queues: str) -> None:
     """Run a worker: fetches and analyses commits in threads."""
     settings = load_settings()
-    _celery(settings, "worker", "threads", concurrency or settings.daybook_concurrency, queues)
+    if concurrency:
+        settings = settings.model_copy(update={"daybook_concurrency": concurrency})
+    places = settings.daybook_concurrency
+    # Who fetches computes, for the most part; a few more of them keep all places busy.
+    fetchers = max(1, places // 4) if queues.count(",") else 0
+    _celery(settings, "worker", "threads", places + fetchers, queues)
 
 
 @click.command()
@@ -190,7 +202,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     _bring_up_to_date(settings, url)
-    use(connect(settings, url))
+    use(connect(settings, url, tuple(stage for stage in Stage if stage in queues.split(","))))
     ready = threading.Event()
     worker_ready.connect(lambda **_: ready.set(), weak=False)
     _limit_arenas()
@@ -199,13 +211,14 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
             end_when_stuck(settings.daybook_lease_seconds)
         # Not by Celery's command line, which loads an interactive prompt.
         worker = app.Worker(
-            pool_cls=pool, concurrency=concurrency, autoscale=(concurrency, FREE) if pool == "prefork" else None,
-            queues=queues, hostname=host_format(f"{name}@%h"), without_gossip=True, without_mingle=True,
+            pool_cls=_POOLS[pool], concurrency=concurrency, queues=queues, hostname=host_format(f"{name}@%h"),
+            autoscale=(concurrency, FREE) if pool == "prefork" else None, without_gossip=True, without_mingle=True,
             without_heartbeat=True, loglevel=logging.INFO, quiet=True,
         )  # fmt: skip
         if pool == "prefork":
             current().load()
         gc.collect()
+        gc.set_threshold(*_GARBAGE)
         gc.freeze()  # a child that looks for garbage would write to, and so copy, every object of its parent
         worker.start()
     sys.exit(worker.exitcode)

@@ -86,6 +86,17 @@ def test_a_day_is_closed_at_report_time_in_the_reports_zone_and_not_before(servi
     assert kept(services) == (1, 1, 1)
 
 
+def test_a_day_counts_as_analysed_while_a_commit_of_it_is_only_analysed_anew(services: Services) -> None:
+    assert services.ledger.is_analysed(REPOSITORY, DAY)  # nothing landed
+    received(services, 1, 2)
+    done(services, 1)
+    assert not services.ledger.is_analysed(REPOSITORY, DAY)
+    done(services, 2)
+    assert services.ledger.is_analysed(REPOSITORY, DAY)
+    assert services.ledger.reanalyse(f"{REPOSITORY}@{sha(2)}", message("fetch", f"{REPOSITORY}@{sha(2)}"))
+    assert services.ledger.is_analysed(REPOSITORY, DAY)
+
+
 def test_closing_again_changes_nothing(services: Services) -> None:
     received(services, 1)
     done(services, 1)

@@ -152,6 +152,27 @@ def test_only_one_claim_is_given_and_only_its_token_writes(ledger: Ledger) -> No
     assert ledger.dirty_days()[0][:2] == (REPOSITORY, date(2026, 2, 17))
 
 
+def test_what_waits_is_taken_in_order_and_what_has_no_work_is_passed_over(ledger: Ledger) -> None:
+    numbers = range(1, 251)
+    ledger.receive(push(numbers), [f"<{REPOSITORY}@{sha(number)}".encode() for number in numbers])
+    queues = [(Stage.ANALYSE, b"<"), (Stage.FETCH, b"<")]
+    first = ledger.take(queues)
+    assert first
+    assert (first.id, first.stage) == (ID, Stage.FETCH)
+    assert ledger.claim(ID, Stage.FETCH) is None
+    for number in range(2, 90):
+        ledger.finish(claimed(ledger, commit_id=f"{REPOSITORY}@{sha(number)}"), done(first.record))
+    ledger.redis.rpush("analyse", f"<{REPOSITORY}@{sha(200)}")  # of a commit that is in another stage
+    second = ledger.take(queues)
+    assert second
+    assert second.id == f"{REPOSITORY}@{sha(90)}"
+    assert ledger.redis.llen("analyse") == 0
+    assert ledger.redis.llen("fetch") == 160
+    assert ledger.take([(Stage.FETCH, b">")]) is None
+    assert ledger.redis.llen("fetch") == 160
+    assert ledger.finish(second, done(second.record))
+
+
 def test_a_lost_message_is_found_by_the_sweep(ledger: Ledger) -> None:
     received(ledger, 1, 2)
     assert ledger.sweep().due == ()

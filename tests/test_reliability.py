@@ -63,6 +63,26 @@ def test_the_kill_of_a_worker_in_mid_call_leaves_one_result_after_its_lease(tmp_
     assert list(asked.values()) == [2]
 
 
+def test_a_worker_that_is_told_to_end_under_load_ends_what_it_has_begun_and_no_more(tmp_path: Path) -> None:
+    clone = many_commits(tmp_path / "clone", 300)
+    with FakeAnthropic(key=KEY, delay=0.5) as api, with_model(
+        configure(tmp_path, clone.path), api, DAYBOOK_CONCURRENCY="4", DAYBOOK_LEASE_SECONDS="30"
+    ) as running:  # fmt: skip
+        ledger = ledger_of(running)
+        post(running, clone)
+        running.await_(lambda: ledger.status([]).analysed > 4)
+        before = running.supervisor.pids()["worker"]
+        kill(running, "worker", signal.SIGTERM)
+        running.await_(lambda: running.supervisor.pids().get("worker") not in {None, before})
+        left = ledger.status([]).waiting
+        running.await_(lambda: ended(ledger, 300))
+        check_results(ledger, api, 300)
+        status = ledger.status([])
+        ledger.close()
+    assert left > 100
+    assert status.leases_lost == 0
+
+
 @pytest.mark.kills(minutes=2)
 def test_twenty_kills_under_a_load_of_a_thousand_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.supervisor.LONGEST_PAUSE_SECONDS", 0.5)  # kills sooner after each other

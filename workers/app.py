@@ -58,6 +58,11 @@ def messages(task: str, commit_ids: Iterable[str]) -> list[bytes]:
     return [template % {b"argument": one, b"id": new} for one, new in zip(ids, fresh, strict=True)]
 
 
+def opening(task: str) -> bytes:
+    """What stands before the commit's id in the messages of a task."""
+    return _template(task).partition(b"%(argument)b")[0]
+
+
 def wake(task: str) -> bytes:
     """The message that makes a worker run a task without arguments."""
     return _encoded(task, []) % {b"id": _new_ids(1)[0]}

@@ -37,6 +37,7 @@ worker_lost_wait = 2.0  # seconds between a child's death and the proof of it
 worker_autoscaler = "workers.children:Children"  # of the control worker alone
 worker_proc_alive_timeout = 30.0  # a busy machine starts a child late; killing it for that helps nobody
 worker_prefetch_multiplier = 1
+worker_disable_prefetch = True  # what waits, waits in Redis, where any thread or host may take it
 task_create_missing_queues = True
 task_routes = {
     "daybook.fetch": {"queue": "fetch"},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from core.models import FileChange, FileRole
-from workers.hunks import Hunk, docstring_lines
+from workers.hunks import Hunk, docstring_lines, has_docstrings
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
 _MODULE_LINES = 40
@@ -79,6 +79,7 @@ _TEXT = re.compile(r"^\s*(?:[rfbu]{0,2}[\"'].*[\"'][,)]{0,3}|[)\]}]{1,4},?)\s*$"
 _COMMENT = re.compile(
     r"^\s*(?:#(?!\s{0,8}(?:include|define|if|el|endif|undef|pragma|\[))|//|/\*|\*(?:\s|/|$)|--\s|;;|\"\"\"|''')"
 )
+_COMMENT_STARTS = ("#", "//", "/*", "*", "--", ";;", '"""', "'''")  # the pattern is tried only after one of these
 # Words alone, no code punctuation: a line of a docstring whose quotes are out of view.
 _SENTENCE = re.compile(
     r"^\s{4,40}(?!(?:return|import|from|raise|assert|del|global|yield|await|not|pass|if|else|and|or|in|is|lambda)\b)"
@@ -139,10 +140,12 @@ def _marks_of_file(change: FileChange, role: FileRole, parts: list[Hunk]) -> set
 def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -> None:
     removed, added = list[str](), list[str]()
     python = change.path.endswith((".py", ".pyi"))
+    quotes = python and has_docstrings(change.patch or "")
     for part in parts:
-        went = _code_lines(part.removed, part.before, python=python)
-        came = _code_lines(part.added, part.after, python=python)
-        tally.cosmetic &= _joined(went) == _joined(came)  # by hunk: what moved elsewhere may do something else there
+        went = _code_lines(part.removed, part.before, python=python, quotes=quotes)
+        came = _code_lines(part.added, part.after, python=python, quotes=quotes)
+        if tally.cosmetic:  # by hunk: what moved elsewhere may do something else there
+            tally.cosmetic = _joined(went) == _joined(came)
         removed += went
         added += came
     tally.files += 1
@@ -157,13 +160,24 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     tally.cosmetic &= not (unseen or renamed)
 
 
-def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool) -> list[str]:
-    """The changed lines of one side that a machine reads: no blank lines, comments or docstrings."""
-    kept = [line for line in changed if line.strip() and not _COMMENT.match(line)]
+def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool, quotes: bool) -> list[str]:
+    """The changed lines of one side that a machine reads: no blank lines, comments or docstrings.
+
+    `quotes`: there may be docstrings.
+    """
+    kept = [
+        line
+        for line in changed
+        if (bare := line.lstrip()) and not (bare.startswith(_COMMENT_STARTS) and _COMMENT.match(line))
+    ]
     if not python or not kept:
         return kept
-    docstrings = docstring_lines(side)
-    return [line for line in kept if line not in docstrings and not _SENTENCE.match(line)]
+    docstrings = docstring_lines(side) if quotes else ()
+    return [line for line in kept if line not in docstrings and not _is_sentence(line)]
+
+
+def _is_sentence(line: str) -> bool:
+    return "(" not in line and "=" not in line and bool(_SENTENCE.match(line))
 
 
 def _joined(lines: list[str]) -> str:

@@ -16,7 +16,6 @@ from core.models import Tier
 from report.daily import DailyReport
 from report.files import write_report
 from report.json import report_json
-from report.reading import entries_of_day, view_for
 from workers.assembling import assembled
 from workers.closing import closes_at, grace
 from workers.follow import found_by, has_source
@@ -150,22 +149,17 @@ def due_days(services: Services, now: datetime) -> Iterator[tuple[str, date]]:
         first = services.ledger.day_of(services.ledger.first_seen(repository))
         day = max(first, kept[0] + timedelta(days=1)) if kept else first
         while now >= closes_at(services, day):
-            ready = _source_told(services, repository, day) and _complete(services, repository, day)
+            ready = _source_told(services, repository, day) and services.ledger.is_analysed(repository, day)
             if ready or now >= closes_at(services, day) + grace(services):
                 yield repository, day
             day += timedelta(days=1)
-
-
-def _complete(services: Services, repository: str, day: date) -> bool:
-    entries = entries_of_day(services.ledger, day, view_for(services.settings, repository), ())
-    return all(entry.brief.origin for entry in entries)
 
 
 def _renew_day(services: Services, repository: str, day: date, changed: float, now: datetime) -> None:
     """Write a day again when commits of it were finished since, or for the first time when it was found late."""
     if now < closes_at(services, day):
         return
-    settled = _complete(services, repository, day) or now.timestamp() - changed > LATE_SECONDS
+    settled = services.ledger.is_analysed(repository, day) or now.timestamp() - changed > LATE_SECONDS
     if settled:
         _note_asked(services, repository, day, now)
         write_day(services, repository, day)

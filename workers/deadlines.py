@@ -25,6 +25,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
         self._watched: HTTPConnection | None = None
+        self._timer: threading.Timer | None = None
         self._guard = threading.Lock()
 
     @property
@@ -38,11 +39,24 @@ class Deadline:
         return self.left == 0.0
 
     def watch(self, connection: HTTPConnection | None) -> None:
-        """Remember the connection that is in use; refuses a new request when the time is up."""
+        """Remember the connection that is in use; refuses a new request when the time is up.
+
+        The first one starts the timer, which is a thread: clients that keep to a deadline by themselves do without.
+        """
         with self._guard:
             self._watched = connection
+            if connection is not None and self._timer is None:
+                self._timer = threading.Timer(self.left, self.cut)
+                self._timer.daemon = True
+                self._timer.start()
         if connection is not None and self.over:
             raise TimeoutError("the deadline is over")
+
+    def end(self) -> None:
+        """Watch nothing any more."""
+        self.watch(None)
+        if self._timer:
+            self._timer.cancel()
 
     def cut(self) -> None:
         """Wake the thread out of its wait: shutting a socket down ends a read, which closing it does not."""
@@ -58,14 +72,10 @@ def within(seconds: float) -> Iterator[Deadline]:
     """Limit the network calls that this thread makes inside the block to `seconds` in all, or to an outer limit."""
     before = current()
     deadline = _current.deadline = Deadline(min(seconds, before.left) if before else seconds)
-    timer = threading.Timer(deadline.left, deadline.cut)
-    timer.daemon = True
-    timer.start()
     try:
         yield deadline
     finally:
-        timer.cancel()
-        deadline.watch(None)
+        deadline.end()
         _current.deadline = before
 
 

@@ -44,11 +44,13 @@ def hunks(patch: str) -> Iterator[Hunk]:
         yield _hunk(context, lines)
 
 
+def has_docstrings(text: str) -> bool:
+    """Whether `docstring_lines` would find any in a text or a part of it; to look takes a fraction of the search."""
+    return '"""' in text or "'''" in text
+
+
 def docstring_lines(side: tuple[str, ...]) -> set[str]:
     """Lines between triple quotes; a hunk whose first triple quote stands alone began inside a docstring."""
-    text = "\n".join(side)
-    if '"""' not in text and "'''" not in text:
-        return set()
     first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
     inside, found = first in {'"""', "'''"}, set[str]()
     for line in side:

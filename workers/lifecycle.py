@@ -25,7 +25,8 @@ _SCHEMA = re.compile(r"\b(?:ALTER|CREATE|DROP|RENAME) TABLE\b", re.IGNORECASE)
 
 def deprecations(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[str, ...]:
     """The definitions whose added lines deprecate something, or the file where no definition holds them."""
-    found = (name for change, _, parts in files for part in parts for name in _deprecated(change.path, part))
+    spoken = ((change.path, parts) for change, _, parts in files if _speaks(change.patch or ""))
+    found = (name for path, parts in spoken for part in parts for name in _deprecated(path, part))
     return tuple(dict.fromkeys(found))[:_FOUND_LIMIT]
 
 
@@ -37,9 +38,12 @@ def _deprecated(path: str, part: Hunk) -> Iterator[str]:
 
 
 def _says(line: str) -> bool:
-    return (
-        ("eprecat" in line or "FutureWarning" in line) and bool(_DEPRECATED.search(line)) and not _SPEAKS.search(line)
-    )
+    return _speaks(line) and bool(_DEPRECATED.search(line)) and not _SPEAKS.search(line)
+
+
+def _speaks(text: str) -> bool:
+    """Whether a text may deprecate anything: the words that each pattern needs stand in it."""
+    return "eprecat" in text or "FutureWarning" in text
 
 
 def migrations(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[str, ...]:

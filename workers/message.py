@@ -136,13 +136,18 @@ def danger_rank(text: str) -> int | None:
 
 def one_line(text: str, limit: int) -> str:
     """Untrusted text as one line without control, format or bidi characters, cut to `limit` characters."""
-    kept = "".join(
+    seen = text[: limit * 4]
+    joined = " ".join((seen if seen.isprintable() else _printable(seen)).split())
+    return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"
+
+
+def _printable(text: str) -> str:
+    """Text without characters that cannot be shown; ends of lines are spaces."""
+    return "".join(
         " " if char in "\t\r\n\v\f\x85\u2028\u2029" else char
-        for char in text[: limit * 4]
+        for char in text
         if char in "\t\r\n\v\f\x85" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
     )
-    joined = " ".join(kept.split())
-    return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"
 
 
 def _without_pull_request(title: str) -> tuple[str, int | None]:

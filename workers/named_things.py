@@ -69,6 +69,7 @@ _EXPORTS = {
 }
 _PREPROCESSED = (".h", ".hpp", ".hh", ".hxx", ".inl", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".hip", ".m", ".mm")
 _CONDITION = re.compile(r"^\s{0,8}#\s{0,4}(if|ifdef|ifndef|else|elif|endif)\b\s{0,4}(.{0,20})")
+_CONDITIONS = re.compile(r"^[ +-]\s{0,8}#\s{0,4}(?:if|el|endif)", re.MULTILINE)  # any of these, in a patch
 _NEVER = re.compile(r"^(?:0|false)\b")
 _TYPE_WORDS = frozenset({"class", "interface", "enum", "struct", "trait", "type", "record", "enum class"})
 
@@ -83,10 +84,13 @@ class Named:
     hidden: bool = False
 
 
-def compiled(path: str, lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines of C and its kin without what stands below an `#if 0` in view; of other files, all."""
-    if not path.lower().endswith(_PREPROCESSED) or not any(line.lstrip().startswith("#") for line in lines):
-        return lines
+def is_conditional(path: str, patch: str) -> bool:
+    """Whether a patch is of C or its kin and shows conditions of its preprocessor."""
+    return path.lower().endswith(_PREPROCESSED) and bool(_CONDITIONS.search(patch))
+
+
+def compiled(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a conditional file without what stands below an `#if 0` in view."""
     kept, dead = list[str](), list[bool]()
     for line in lines:
         if found := _CONDITION.match(line):
@@ -106,9 +110,17 @@ def _enter(dead: list[bool], word: str, *, never: bool) -> None:
         dead[-1] = word == "elif" and never
 
 
-def named_things(text: str) -> Iterator[Named]:
+Finder = Callable[[str], Iterator[Named]]
+
+
+def finders(text: str) -> tuple[Finder, ...]:
+    """Which of the flags, environment variables, routes and metrics there may be in a text, or in a part of it."""
+    return tuple(finder for finder, hinted in _FINDERS if hinted(text))
+
+
+def named_things(text: str, found_by: tuple[Finder, ...]) -> Iterator[Named]:
     """Flags, environment variables, routes and metrics in one side of a hunk, in any language."""
-    for finder in _FINDERS:
+    for finder in found_by:
         yield from finder(text)
 
 
@@ -124,15 +136,27 @@ def exports(path: str, lines: tuple[str, ...]) -> Iterator[Named]:
                 yield Named("class" if words[0] in _TYPE_WORDS else "function", words[-1])
 
 
+def _may_call(text: str) -> bool:
+    return "--" in text and ("ption(" in text or "add_argument(" in text)
+
+
+def _may_define(text: str) -> bool:
+    return "lags()." in text or "flag" in text or "FLAG" in text or "DEFINE_" in text
+
+
+def _may_flag(text: str) -> bool:
+    return _may_call(text) or _may_define(text) or "#[" in text
+
+
 def _flags(text: str) -> Iterator[Named]:
-    if "--" in text and ("ption(" in text or "add_argument(" in text):
+    if _may_call(text):
         for call in _FLAG_CALL.finditer(text):
             arguments = _call(text, call.end())
             if found := _FLAG.search(arguments):
                 default = _DEFAULT.search(arguments)
                 value = _value(arguments, default.end()) if default else None
                 yield Named("flag", found.group(1), value, hidden=bool(_HIDDEN.search(arguments)))
-    if "lags()." in text or "flag" in text or "FLAG" in text or "DEFINE_" in text:
+    if _may_define(text):
         for pattern in (_GO_FLAG, _GFLAG):
             for found in pattern.finditer(text):
                 yield Named("flag", f"--{found.group(1)}", _value(text, found.start(2)))
@@ -170,8 +194,12 @@ def _end(piece: str, stops: str) -> tuple[int, bool]:
     return len(piece), depth > 0 or bool(quote)
 
 
+def _may_read_environment(text: str) -> bool:
+    return "env" in text or "Env" in text
+
+
 def _environment(text: str) -> Iterator[Named]:
-    if "env" in text or "Env" in text:
+    if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
             value = _value(text, found.start(2)) if found.group(2) else None
             yield Named("environment", found.group(1), value)
@@ -181,19 +209,29 @@ def _environment(text: str) -> Iterator[Named]:
             yield Named("environment", found.group(1), found.group(2).strip() or None)
 
 
+def _may_route(text: str) -> bool:
+    return '"/' in text or "'/" in text or "`/" in text
+
+
 def _routes(text: str) -> Iterator[Named]:
-    if not any(opening in text for opening in ('"/', "'/", "`/")):
+    if not _may_route(text):
         return
     for pattern in (_ROUTE, _JS_ROUTE):
         for found in pattern.finditer(text):
             yield Named("route", found.group(1))
 
 
+def _may_measure(text: str) -> bool:
+    return any(word in text for word in ("Counter(", "Gauge(", "Histogram(", "Summary(", "_cls("))
+
+
 def _metrics(text: str) -> Iterator[Named]:
-    if not any(word in text for word in ("Counter(", "Gauge(", "Histogram(", "Summary(", "_cls(")):
+    if not _may_measure(text):
         return
     for found in _METRIC.finditer(text):
         yield Named("metric", found.group(1))
 
 
-_FINDERS: tuple[Callable[[str], Iterator[Named]], ...] = (_flags, _environment, _routes, _metrics)
+_FINDERS: tuple[tuple[Finder, Callable[[str], bool]], ...] = (
+    (_flags, _may_flag), (_environment, _may_read_environment), (_routes, _may_route), (_metrics, _may_measure),
+)  # fmt: skip

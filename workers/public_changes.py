@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.models import FileChange, FileRole, PublicChange
 from workers.dependencies import SEVERAL, dependencies
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
-from workers.named_things import Named, compiled, exports, named_things
+from workers.named_things import Finder, Named, compiled, exports, finders, is_conditional, named_things
 from workers.signatures import ConfigField, Definition, definitions
 
 Kind = Literal["function", "class", "parameter", "flag", "environment", "config", "route", "metric", "dependency"]
@@ -49,6 +49,14 @@ class _Side:
     hidden: set[tuple[Kind, str]] = field(default_factory=set)
 
 
+class _File(NamedTuple):
+    """What its sides are read by; `finders` are those that may find something in its patch."""
+
+    path: str
+    role: FileRole
+    finders: tuple[Finder, ...]
+
+
 def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[PublicChange, ...]:
     """Compare both sides of all hunks: what moved between files is not a change, what changed its value is."""
     before, after = _Side(), _Side()
@@ -56,10 +64,14 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     added = list[tuple[str, ...]]()
     for change, role, parts in files:
         paths[change.path] = role
+        patch = change.patch or ""
+        file, conditional = _File(change.path, role, finders(patch)), is_conditional(change.path, patch)
         for hunk in parts:
-            was, now = compiled(change.path, hunk.before), compiled(change.path, hunk.after)
-            _collect(before, change.path, role, hunk.context, was)
-            _collect(after, change.path, role, hunk.context, now)
+            was, now = hunk.before, hunk.after
+            if conditional:
+                was, now = compiled(was), compiled(now)
+            _collect(before, file, hunk.context, was)
+            _collect(after, file, hunk.context, now)
             added.append(now if role in _CODE_ROLES else ())
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
     found = _without_what_remains(_without_other_kinds(compared), added)
@@ -85,7 +97,7 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
     if not any(change.action == "removed" for change in changes):
         return changes
     lines = [line for part in after for line in part]
-    defined = {found.group(1) for line in lines if (found := _DEFINED.match(line))}
+    defined = {found.group(1) for line in lines if _may_define(line) and (found := _DEFINED.match(line))}
     text = "\n".join(lines)
 
     def remains(change: PublicChange) -> bool:
@@ -101,6 +113,10 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
     return [change for change in changes if change.action != "removed" or not remains(change)]
 
 
+def _may_define(line: str) -> bool:
+    return "def " in line or "class " in line or "struct " in line or "enum " in line
+
+
 def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
     """A class that is gone, renamed or new is told once, not again by each of its members."""
     owners = {change.name for change in changes if change.kind == "class"}
@@ -112,15 +128,17 @@ def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
     ]
 
 
-def _collect(side: _Side, path: str, role: FileRole, context: str, lines: tuple[str, ...]) -> None:
+def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> None:
+    path, role = file.path, file.role
     if role in {FileRole.MANIFEST, FileRole.BUILD}:
         for name, bound in dependencies(path, lines).items():
             _keep_bound(side, name, bound, path)
         return
     if role not in _CODE_ROLES:
         return
-    for named in named_things("\n".join(lines)):
-        _keep(side, named, path)
+    if file.finders:
+        for named in named_things("\n".join(lines), file.finders):
+            _keep(side, named, path)
     if is_private(path) or role in {FileRole.KERNEL, FileRole.CONFIG}:
         # A header of native code may declare an enumeration that callers name; the rest is the kernels themselves.
         enumerations = tuple(line for line in lines if line.startswith("enum ")) if role is FileRole.KERNEL else ()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import Permanent
-from core.ledger import Ledger
+from core.ledger import Ledger, Stage
 from core.models import Analysis, Commit, Diff, Tier
 from core.settings import RepositorySettings
 from workers.app import connect_broker
@@ -41,6 +42,11 @@ class Services:
     ledger: Ledger
     leases: Leases
     channels: Channels
+    places: threading.Semaphore  # for analyses, among this process's threads; see workers/onward.py
+    computing: (
+        threading.Lock
+    )  # one thread reads facts: of many, each would keep the interpreter from all who wait for it
+    stages: tuple[Stage, ...] = ()  # whose queues its threads take from by themselves
 
     @cached_property
     def github(self) -> GitHub:
@@ -90,9 +96,10 @@ class Services:
                 raise
 
 
-def connect(settings: Settings, redis_url: str) -> Services:
+def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) -> Services:
     """Build the services for the settings and point Celery at the same Redis; no I/O yet.
 
+    `stages` are those whose queues the process's threads take from by themselves.
     Raises DaybookError naming the key when a repository's weights are wrong.
     """
     for table in settings.daybook_repositories:
@@ -105,6 +112,9 @@ def connect(settings: Settings, redis_url: str) -> Services:
         ledger=ledger,
         leases=Leases(ledger),
         channels=channels_of(settings),
+        places=threading.Semaphore(settings.daybook_concurrency),
+        computing=threading.Lock(),
+        stages=stages,
     )
 
 

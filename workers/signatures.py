@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from workers.hunks import docstring_lines
+from workers.hunks import docstring_lines, has_docstrings
 
 # Bounds of one signature; a longer one is not compared.
 _SIGNATURE_LINES = 60
@@ -57,7 +57,7 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
     text = "\n".join(lines)
     if not scope.configures and "def " not in text and "class " not in text:
         return
-    prose = docstring_lines(lines)
+    prose = docstring_lines(lines) if has_docstrings(text) else ()
     for index, line in enumerate(lines):
         if "class " in line and (found := _CLASS.match(line)) and line not in prose:
             if not found.group(1):

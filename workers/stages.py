@@ -12,8 +12,9 @@ import redis
 import structlog
 
 from core.errors import Permanent, Transient
-from core.ledger import MOST_LOSSES, Claim, Stage, Standing
-from core.models import Failure, Usage
+from core.ledger import MOST_LOSSES, Claim, Stage, Standing, day_bounds
+from core.ledger.fragments import KEPT
+from core.models import CommitRecord, Failure, Usage
 from report.reading import keep_finished, view_for
 from workers import batches
 from workers.app import message
@@ -96,10 +97,11 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     Where the rules alone write the analysis there is nothing to wait for: that is done at once, and the diff not kept.
     """
     commit = claim.record.commit
-    diff = redact_diff(services.diff(commit))
-    table = services.repository(commit.repository)
-    facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
-    judged = triage(commit, facts, rules_for(table), table)
+    table, found = services.repository(commit.repository), services.diff(commit)
+    with services.computing:
+        diff = redact_diff(found)
+        facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
+        judged = triage(commit, facts, rules_for(table), table)
     record = claim.record.model_copy(update={"facts": facts, "triage": judged, "failure": None})
     order = order_of(record, diff, services.settings.language_of(commit.repository))
     if order and by_rules_alone(services, order):
@@ -148,10 +150,17 @@ def _finish(services: Services, claim: Claim, judged: Judged) -> bool:
     record = claim.record.model_copy(update=update)
     written = _patiently(lambda: services.ledger.finish(claim, record))
     if written:
-        keep_finished(services.ledger, record, view_for(services.settings, record.commit.repository))
+        _keep_shown(services, record)
     else:
         services.ledger.spend(judged.analysis.usage, record.commit.repository, record.tier)
     return written
+
+
+def _keep_shown(services: Services, record: CommitRecord) -> None:
+    """Keep how a commit is shown, where its day is of an age of which that is kept."""
+    day = services.ledger.day_of(record.commit.landed_at)
+    if day_bounds(day, services.settings.zone)[1] + KEPT > datetime.now(UTC):
+        keep_finished(services.ledger, record, view_for(services.settings, record.commit.repository))
 
 
 def _patiently(write: Callable[[], bool]) -> bool:

@@ -17,6 +17,7 @@ from workers.celeryconfig import (
     PUBLISH_LIMIT_SECONDS,
     SUSPECT_LIMIT_SECONDS,
 )
+from workers.onward import work_on
 from workers.services import current
 from workers.stages import analyse_commit, fetch_commit, give_up, poison_reason, run
 
@@ -29,15 +30,13 @@ STAGES = {Stage.FETCH: fetch_commit, Stage.ANALYSE: analyse_commit}
 @app.task(name="daybook.fetch")
 def fetch(commit_id: str) -> None:
     """Read a commit's diff, find its facts, judge its tier. Next: `analyse`; at once, where no model is asked."""
-    if claim := current().ledger.claim(commit_id, Stage.FETCH):
-        run(current(), claim, fetch_commit)
+    work_on(current(), commit_id, Stage.FETCH, STAGES)
 
 
 @app.task(name="daybook.analyse")
 def analyse(commit_id: str) -> None:
     """Write a commit's analysis. Next: `notify`, and its day's report, at `close_days`."""
-    if claim := current().ledger.claim(commit_id, Stage.ANALYSE):
-        run(current(), claim, analyse_commit)
+    work_on(current(), commit_id, Stage.ANALYSE, STAGES)
 
 
 @app.task(name="daybook.suspect", bind=True, time_limit=SUSPECT_LIMIT_SECONDS)

@@ -34,6 +34,16 @@ class DayLedger(Connection):
         shas = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
         return self._records(repository, [sha.decode() for sha in shas])
 
+    def is_analysed(self, repository: str, day: date) -> bool:
+        """Whether every commit of a day has an analysis, be it one that is about to be replaced."""
+        start, end = day_bounds(day, self.zone)
+        rows = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
+        shas = [sha.decode() for sha in rows]
+        # What is not owed was finished, so that few records are read, or none.
+        owed = self.redis.zmscore(f"{P}open", [f"{repository}@{sha}" for sha in shas]) if shas else []
+        open_ones = [sha for sha, since in zip(shas, owed, strict=True) if since is not None]
+        return all(record.analysis for record in self._records(repository, open_ones))
+
     def has_commits(self, repository: str, day: date) -> bool:
         """Whether any commit of a day is known by its record."""
         start, end = day_bounds(day, self.zone)

@@ -93,11 +93,7 @@ class MeterLedger(Connection):
 
     def took(self, stage: Stage, seconds: float) -> None:
         """Count one run of a stage; what became of it is counted where it is written down."""
-        bucket = bisect_left(BUCKETS, seconds)
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hincrby(f"{P}meters", f"{stage} le {bucket}", 1)
-            pipe.hincrbyfloat(f"{P}meters", f"{stage} seconds", round(seconds, 6))
-            pipe.execute()
+        self._run("took", stage, bisect_left(BUCKETS, seconds), round(seconds, 6))
 
     def crashed(self, stage: Stage) -> None:
         """Count a fault of our own."""

@@ -7,7 +7,7 @@ import secrets
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -30,6 +30,7 @@ SUSPECT_PLACES = 4  # suspects worked on at the same time, each in a process of 
 SWEEP_LIMIT = 1000
 NEWER_SECONDS = 5.0  # until a commit is looked at again that only a newer version can read
 SUSPECT_QUEUE = "suspect"
+LOOKED_AT = 100  # messages at a time, in search of one whose commit still has work
 PART = 256  # commits of a push that Redis is handed at a time: a tenth of a second's work for a busy one
 
 
@@ -103,6 +104,15 @@ class WorkLedger(Connection):
         """
         return self._claimed("", "", holder)
 
+    def take(self, queues: Sequence[tuple[Stage, bytes]]) -> Claim | None:
+        """Take what has waited longest off the first of some queues that holds anything, with a lease on its commit.
+
+        Each queue comes with what stands in its messages before the commit's id. None when nothing waits there.
+        """
+        token = secrets.token_hex(16)
+        pairs = [part for queue in queues for part in queue]
+        return self._claim_of(token, self._run("take", token, self.lease_seconds, MOST_LOSSES, LOOKED_AT, *pairs))
+
     def lost_alone(self, holder: str) -> str | None:
         """Count a loss against the suspect that a holder died of; returns its id, None when it held none any more."""
         found = self._run("lost", holder)
@@ -111,6 +121,9 @@ class WorkLedger(Connection):
     def _claimed(self, commit_id: str, stage: str, holder: str = "") -> Claim | None:
         token = secrets.token_hex(16)
         row = self._run("claim", commit_id, stage, token, self.lease_seconds, SUSPECT_PLACES, holder, MOST_LOSSES)
+        return self._claim_of(token, row)
+
+    def _claim_of(self, token: str, row: Sequence[Any] | None) -> Claim | None:
         if row is None:
             return None
         found, held, record, diff, attempts, lost, correction = row
