@@ -8,7 +8,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.models import ChangeType, CommitRecord, Correction, Failure, Tier
@@ -358,6 +358,12 @@ def test_whatever_is_reverted_each_commit_is_shown_once(
 
 
 @given(st.lists(st.tuples(MESSAGES, st.sampled_from(["main", "release"]), st.integers(-1, 1)), min_size=1, max_size=12))
+@example([("Add X", "main", 0), ('Revert "Add X"', "main", 0)])
+@example([("Add X", "main", 0), ('Revert "Add X"', "main", 1)])
+@example([("Add X (#5)", "main", 0), ("Revert #5", "main", 0)])
+@example([("Add X (#5)", "main", -1), ("Backport X (#5)", "release", 0)])
+@example([("[1/2] Pool: begin", "main", -1), ("[2/2] Pool: go on", "main", 0)])
+@example([("Add X", "main", 0), (f"Go back\n\nThis reverts commit {sha_of(1)[:9]}.", "main", 0)])
 def test_who_is_said_to_have_no_story_changes_none(commits: list[tuple[str, str, int]]) -> None:
     """The stories of those that may have one are those of the whole day, told in a fraction of its time."""
     every = [landed(at, text, branch=branch, days=days) for at, (text, branch, days) in enumerate(commits, start=1)]
