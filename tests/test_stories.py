@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.models import ChangeType, CommitRecord, Correction, Failure, Tier
@@ -16,7 +16,9 @@ from report.addresses import served
 from report.daily import DailyReport, Entry
 from report.html import commit_page, html_page
 from report.json import report_from_json, report_json
+from report.kinship import called_from_record, concerned, told_from_record
 from report.markdown import markdown
+from report.stories import tell
 from tests.hostile import hostile_text
 from tests.outline import assert_sound, html_outline, markdown_outline
 from tests.records import START, analysis, facts, record, report, sha_of, triage
@@ -353,6 +355,37 @@ def test_whatever_is_reverted_each_commit_is_shown_once(
     assert report(today, elsewhere=others) == day
     assert_sound(markdown_outline(markdown([day])))
     assert_sound(html_outline(html_page([day])))
+
+
+@given(st.lists(st.tuples(MESSAGES, st.sampled_from(["main", "release"]), st.integers(-1, 1)), min_size=1, max_size=12))
+@example([("Add X", "main", 0), ('Revert "Add X"', "main", 0)])
+@example([("Add X", "main", 0), ('Revert "Add X"', "main", 1)])
+@example([("Add X (#5)", "main", 0), ("Revert #5", "main", 0)])
+@example([("Add X (#5)", "main", -1), ("Backport X (#5)", "release", 0)])
+@example([("[1/2] Pool: begin", "main", -1), ("[2/2] Pool: go on", "main", 0)])
+@example([("Add X", "main", 0), (f"Go back\n\nThis reverts commit {sha_of(1)[:9]}.", "main", 0)])
+def test_who_is_said_to_have_no_story_changes_none(commits: list[tuple[str, str, int]]) -> None:
+    """The stories of those that may have one are those of the whole day, told in a fraction of its time."""
+    every = [landed(at, text, branch=branch, days=days) for at, (text, branch, days) in enumerate(commits, start=1)]
+    known = {one.commit.sha: told_from_record(one) for one in every}
+    called = {
+        one.commit.sha: called_from_record(one, known[one.commit.sha])
+        for one, (_, _, days) in zip(every, commits, strict=True)
+        if days == 0
+    }
+    day = [known[sha] for sha in called]
+    elsewhere = [one for sha, one in known.items() if sha not in called]
+    some = concerned(called, [one for one in day if called[one.sha].speaks], elsewhere)
+    whole = tell(day, elsewhere, UTC, lambda _: True)
+    assert tell([one for one in day if one.sha in some], elsewhere, UTC, lambda _: True) == whole
+    assert whole.relations.keys() <= some
+
+
+def test_of_a_day_without_stories_nobody_is_looked_at() -> None:
+    records = [landed(at, f"Add part {at} (#{at})") for at in range(1, 30)]
+    told = [told_from_record(one) for one in records]
+    called = {one.sha: called_from_record(record, one) for record, one in zip(records, told, strict=True)}
+    assert concerned(called, [], []) == set()
 
 
 def strangers(text: str) -> list[DailyReport]:
