@@ -41,6 +41,7 @@ from workers.triage import triage
 
 PROCESSES = ("web", "worker", "control", "beat", "redis")
 WAIT_SECONDS = 900.0
+BRANCH = "rulebook"  # one that the clone does not have, so that reconciliation does not bring what is posted
 READY_ROUNDS = 3
 MEMORY_EVERY = 1000
 
@@ -150,7 +151,10 @@ def started(sources: dict[str, Path]) -> Iterator[tuple[Daybook, Ledger, Path]]:
     """A Daybook without a model that follows these clones by name, its ledger, and a file with a line for each git."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tables = (f'[[repository]]\nname = "{name}"\nsource = "{path.resolve()}"\n' for name, path in sources.items())
+        tables = (
+            f'[[repository]]\nname = "{name}"\nsource = "{path.resolve()}"\nbranches = ["{BRANCH}"]\n'
+            for name, path in sources.items()
+        )
         (folder / "daybook.toml").write_text("".join(tables))
         with daybook(folder, PATH=counting_path(folder)) as running:
             ledger = Ledger(running.redis.url, SHANGHAI)
@@ -169,7 +173,7 @@ def counting_path(folder: Path) -> str:
 
 def deliver(running: Daybook, pushes: Sequence[Landing], name: str) -> None:
     """Post the pushes, one after the other."""
-    for delivered in post(pushes, running.base + HOOK_PATH, SecretStr(SECRET), name=name, branch="main"):
+    for delivered in post(pushes, running.base + HOOK_PATH, SecretStr(SECRET), name=name, branch=BRANCH):
         assert not delivered.refused, delivered.error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +24,14 @@ from workers.pauses import admitted
 from workers.rules import rules_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.settings import Settings
     from workers.analyst import Analyst
     from workers.github import GitHub
 
 MODEL_SECONDS = 180.0
+ALONE_SECONDS = 5.0  # one thread that never ends must not hold up the others
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,7 @@ class Services:
     leases: Leases
     channels: Channels
     places: threading.Semaphore  # for analyses, among this process's threads; see workers/onward.py
-    computing: (
-        threading.Lock
-    )  # one thread reads facts: of many, each would keep the interpreter from all who wait for it
+    reading: threading.Lock  # held by the thread that reads facts, see `alone`
     stages: tuple[Stage, ...] = ()  # whose queues its threads take from by themselves
 
     @cached_property
@@ -59,6 +61,19 @@ class Services:
     def analyst(self) -> Analyst | None:
         """Who asks the model; None without a key."""
         return _analyst(self.settings, self.ledger)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Compute inside the block while no other thread does, or after ALONE_SECONDS all the same.
+
+        Of many that compute, each keeps the interpreter from all who only want to send or to hear something.
+        """
+        taken = self.reading.acquire(timeout=ALONE_SECONDS)
+        try:
+            yield
+        finally:
+            if taken:
+                self.reading.release()
 
     def load(self) -> None:
         """Load at once what the settings speak of, for children to share instead of loading it each for themselves."""
@@ -113,7 +128,7 @@ def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) 
         leases=Leases(ledger),
         channels=channels_of(settings),
         places=threading.Semaphore(settings.daybook_concurrency),
-        computing=threading.Lock(),
+        reading=threading.Lock(),
         stages=stages,
     )
 

@@ -98,7 +98,7 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     """
     commit = claim.record.commit
     table, found = services.repository(commit.repository), services.diff(commit)
-    with services.computing:
+    with services.alone():
         diff = redact_diff(found)
         facts = facts_from(commit, diff, table.ignore_paths, table.named_paths)
         judged = triage(commit, facts, rules_for(table), table)
