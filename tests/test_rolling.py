@@ -76,9 +76,11 @@ def newer_version(folder: Path, *, new_form: bool) -> Path:
     owners = 'facts = facts.model_copy(update={"owners": ("@octocat",)})'
     changed(folder, "workers/stages.py", (update, f"{owners}\n    {newer}"))
     changed(folder, "core/ledger/work.py", ("holder, MOST_LOSSES)", 'holder, MOST_LOSSES, "newer")'))
-    taken = "redis.call('HSET', work_key(id), 'token', ARGV[3],"
-    counted = "redis.call('HINCRBY', P .. 'claimed', ARGV[8], 1)"
-    changed(folder, "core/ledger/lua/claim.lua", (taken, f"{counted}\n{taken}"))
+    taken = "return work and lease("
+    asked = "if ARGV[8] ~= 'newer' then return redis.error_reply('not asked by the newer version') end"
+    changed(folder, "core/ledger/lua/claim.lua", (taken, f"{asked}\n{taken}"))
+    taken = "redis.call('HSET', work_key(id), 'token', token, 'queued', 0)"
+    changed(folder, "core/ledger/lua/prelude.lua", (taken, f"redis.call('INCR', P .. 'claimed')\n  {taken}"))
     if new_form:
         text = (folder / "core/ledger/dictionaries/1.txt").read_text("utf-8")
         (folder / "core/ledger/dictionaries/2.txt").write_text(text[::-1], "utf-8")
