@@ -192,7 +192,7 @@ def served() -> Figures:
     warm.sort()
     median, late = statistics.median(warm), warm[int(0.99 * (len(warm) - 1))]
     print(f"{SERVED} commits from the archive: first {first:.1f} ms, then median {median:.1f} ms, p99 {late:.1f} ms")
-    return {"report.page_warm": lower(median, "ms"), "report.page_first": lower(first, "ms")}
+    return {"report.page_warm_ms": lower(median, "ms"), "report.page_first_ms": lower(first, "ms")}
 
 
 def _asked(redis_url: str, folder: Path, day: DailyReport) -> list[float]:
