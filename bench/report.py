@@ -88,7 +88,7 @@ def _measured(url: str, count: int) -> Timings:
     ways: dict[str, Callable[[], object]] = {
         "all_forms": lambda: all_forms(day_of(ledger, settings)),
         "plain": lambda: plainly(ledger.redis),
-        "markdown": lambda: markdown_bytes([day_of(ledger, settings, ("markdown",))]),
+        "markdown": lambda: markdown_bytes([day_of(ledger, settings, ("md",))]),
         "floor": read_floor,
     }
     ways["all_forms"]()

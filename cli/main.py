@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         with undisturbed():  # classes and functions stay: to look through them takes a seventh of the start
-            importlib.import_module("core.spared")  # before whatever loads structlog or redis
+            importlib.import_module("core.light_imports")  # before whatever loads structlog or redis
             importlib.import_module("core.log").only_errors()
             command: click.Command = getattr(importlib.import_module(module), attribute)
         return command

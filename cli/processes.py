@@ -157,7 +157,7 @@ def worker(concurrency: int | None, queues: str) -> None:
         settings = settings.model_copy(update={"daybook_concurrency": concurrency})
     places = settings.daybook_concurrency
     # Who fetches computes, for the most part; a few more of them keep all places busy.
-    fetchers = max(1, places // 4) if queues.count(",") else 0
+    fetchers = max(1, places // 4) if _stages(queues) == tuple(Stage) else 0
     _celery(settings, "worker", "threads", places + fetchers, queues)
 
 
@@ -186,6 +186,11 @@ def beat() -> None:
         app.Beat(quiet=True, loglevel="INFO", schedule="", scheduler=led).run()
 
 
+def _stages(queues: str) -> tuple[Stage, ...]:
+    """The stages among some queues, which are named with commas between."""
+    return tuple(stage for stage in Stage if stage in queues.split(","))
+
+
 def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: str) -> None:
     from celery.exceptions import SecurityWarning
     from celery.signals import worker_ready
@@ -202,7 +207,7 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
     # It warns of running as root for the sake of pickled messages; ours are JSON and carry ids only.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     _bring_up_to_date(settings, url)
-    use(connect(settings, url, tuple(stage for stage in Stage if stage in queues.split(","))))
+    use(connect(settings, url, _stages(queues)))
     ready = threading.Event()
     worker_ready.connect(lambda **_: ready.set(), weak=False)
     _limit_arenas()

@@ -12,6 +12,7 @@ from cli.checked import load_settings
 from core.days import day_from
 from core.errors import DaybookError
 from core.ledger import Ledger
+from core.ledger.fragments import FORMS, Form
 from core.redis_server import redis_url
 from report.json import report_json
 from report.markdown import markdown_bytes
@@ -20,11 +21,7 @@ from workers.assembling import assembled
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.ledger.fragments import Form
     from report.daily import DailyReport
-
-
-_FORMS: dict[str, tuple[Form, ...]] = {"md": ("markdown",), "html": ("html",), "json": ("json",)}
 
 
 class Day(click.ParamType[date]):
@@ -43,9 +40,9 @@ class Day(click.ParamType[date]):
 @click.command()
 @click.argument("repository", metavar="OWNER/REPO")
 @click.argument("day", type=Day())
-@click.option("--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMS), default="md", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file instead.")
-def report(repository: str, day: date, form: str, out: Path | None) -> None:
+def report(repository: str, day: date, form: Form, out: Path | None) -> None:
     """Assemble a day's report from what is known now and print it."""
     settings = load_settings()
     with redis_url(settings) as url:
@@ -54,7 +51,7 @@ def report(repository: str, day: date, form: str, out: Path | None) -> None:
         if repository.lower() not in known:
             names = ", ".join(known.values()) or "none yet"
             raise DaybookError(f"nothing was ever received of {repository}; known repositories: {names}")
-        page = [assembled(ledger, settings, known[repository.lower()], day, _FORMS[form])]
+        page = [assembled(ledger, settings, known[repository.lower()], day, (form,))]
     content = _written(page, form)
     if out is None:
         click.echo(content, nl=False)
@@ -65,7 +62,7 @@ def report(repository: str, day: date, form: str, out: Path | None) -> None:
         raise DaybookError(f"{out} cannot be written: {error.strerror}") from error
 
 
-def _written(page: Sequence[DailyReport], form: str) -> bytes:
+def _written(page: Sequence[DailyReport], form: Form) -> bytes:
     if form == "html":
         from report.html import html_bytes  # loads the templates, which the other forms do without
 

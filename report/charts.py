@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from report.labels import Labels
 
 AREAS_SHOWN = 6
-QUARTER = 900  # seconds
+_QUARTER_SECONDS = 900
 
 # Units of the drawings; the page scales them to its own width.
 _WIDTH, _TOP, _BASE, _HEIGHT = 300.0, 13.0, 74.0, 88.0
@@ -75,8 +75,8 @@ def hours_chart(report: DailyReport, words: Labels) -> Markup:
 
 def _hours(report: DailyReport) -> Iterator[int]:
     """The hour in which each commit landed, by the report's time zone, whose offset is one of quarters of an hour."""
-    quarters = [int(commit.landed_at.timestamp()) // QUARTER for commit in report.commits]
-    known = {quarter: datetime.fromtimestamp(quarter * QUARTER, report.zone).hour for quarter in set(quarters)}
+    quarters = [int(commit.landed_at.timestamp()) // _QUARTER_SECONDS for commit in report.commits]
+    known = {quarter: datetime.fromtimestamp(quarter * _QUARTER_SECONDS, report.zone).hour for quarter in set(quarters)}
     return map(known.__getitem__, quarters)
 
 

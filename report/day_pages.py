@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from flask import Response, abort, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from core.days import day_from
-from core.ledger.fragments import Form as KeptForm
+from core.ledger.fragments import Form
 from core.ledger.stories import AmbiguousSha
 from core.models import SHA_PATTERN, Language
 from report.daily import DailyReport, Entry, assemble, entry_from_record
@@ -25,10 +25,7 @@ from report.pages import Pages, counts
 from report.reading import entries_of_day, view_for
 from report.trend import first_day
 
-Form = Literal["html", "md", "json"]
-
 _DAY_FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(\.md|\.json)?", re.ASCII)
-_KEPT: dict[Form, KeptForm] = {"html": "html", "md": "markdown", "json": "json"}
 _TYPES: dict[Form, str] = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
@@ -149,7 +146,7 @@ class DayPages(Pages):
         return self._assembled(history.repository, day, entries, history=history, still_open=True)
 
     def _entries(self, repository: str, day: date, form: Form) -> list[Entry]:
-        return entries_of_day(self.ledger, day, view_for(self.settings, repository), [_KEPT[form]])
+        return entries_of_day(self.ledger, day, view_for(self.settings, repository), [form])
 
     def _is_open(self, history: History, day: date) -> bool:
         """Whether a day without a report still has something to tell: it is today, or commits of it are known."""

@@ -77,5 +77,5 @@ def fragment_of(view: View, entry: Entry, made_from: bytes) -> tuple[Fragment, S
         numbers_of(made_from, sizes, entry), words_of(entry), rest,
         b"".join(markdown[:3]), b"".join(html[:4]), bytes(json.entry),
     )  # fmt: skip
-    parts: dict[Form, Sequence[Any]] = {"markdown": markdown, "html": html, "json": json}
+    parts: dict[Form, Sequence[Any]] = {"md": markdown, "html": html, "json": json}
     return fragment, Shelf(view, {form: [[part] for part in some] for form, some in parts.items()})

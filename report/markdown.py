@@ -91,7 +91,7 @@ def markdown_parts(view: View, entry: Entry) -> MarkdownParts:
 def _repository(report: DailyReport, address: Address, words: Labels) -> Iterator[Piece]:
     above = [_target(anchor("repository", report.repository)), f"## {markdown_text(report.repository)}"]
     yield "\n\n".join(above).encode()
-    rows, contents, articles, stories = report.parts("markdown", markdown_parts) or ([], [], [], [])
+    rows, contents, articles, stories = report.parts("md", markdown_parts) or ([], [], [], [])
     if report.entries:
         yield _commit_table(report, rows, words)
     yield "\n\n".join([

@@ -40,6 +40,9 @@ class Fragments(Protocol):
     ) -> Mapping[Form, Sequence[bytes]]:
         """Stretches of a day's fragments in some forms; nothing when these do not begin with the numbers any more."""
 
+    def keeps_fragments(self, day: date) -> bool:
+        """Whether a day is of an age of which fragments are kept."""
+
     def keep_fragments(
         self, repository: str, day: date, made_by: str, fragments: Sequence[Fragment], *, anew: bool = ...
     ) -> bool:
@@ -107,8 +110,11 @@ def keep_finished(ledger: Fragments, record: CommitRecord, view: View) -> None:
     """Keep how a commit is shown whose record was just written, so that its day's page needs only to be joined.
 
     A correction is stored by itself; when it is not written as it was read, the page does without what is kept here.
+    Of a day that is too old for it, nothing is rendered.
     """
     day = record.commit.landed_at.astimezone(view.zone).date()
+    if not ledger.keeps_fragments(day):
+        return
     said = record.correction.model_dump_json().encode() if record.correction else None
     _, fragments = _made(made_from(record.commit.sha, packed(record), said), record, view)
     _keep(ledger, day, view, fragments)

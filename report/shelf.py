@@ -58,7 +58,7 @@ class _Cut(NamedTuple):
 
 
 _CUTS: dict[Form, _Cut] = {
-    "markdown": _Cut(
+    "md": _Cut(
         ("markdown_row", "markdown_contents", "markdown_article"),
         ("markdown_story",),
         frozenset({"markdown_row", "markdown_contents"}),

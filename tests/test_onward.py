@@ -184,6 +184,6 @@ def test_a_message_that_names_no_commit_is_left_for_celery(services: Services, c
 
 def test_a_thread_that_never_ends_its_computing_holds_nobody_up_for_long(services: Services, clone: Clone) -> None:
     ids = pushed(services, clone, 2)
-    with services.reading:
+    with services.computing:
         work_on(services, ids[0], Stage.FETCH, STAGES)
     assert services.ledger.status([]).analysed == 2

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
 from core.ledger import Stage
@@ -70,22 +70,21 @@ class Webhook:
         return [body]
 
     def _answered(self, environ: WSGIEnvironment) -> Answer:
+        delivery = environ.get("HTTP_X_GITHUB_DELIVERY", "")
         try:
-            body = _verified_body(environ, self._secrets)
-            return self._taken(body, environ.get("HTTP_X_GITHUB_EVENT", ""), environ.get("HTTP_X_GITHUB_DELIVERY", ""))
-        except (Refused, BadPayload, RedisUnavailable) as error:
-            status, reason = error.status, str(error)
-        except HTTPException as error:  # the sender hung up before the body was whole
-            status, reason = error.code or 400, error.description or ""
+            return self._taken(_verified_body(environ, self._secrets), environ.get("HTTP_X_GITHUB_EVENT", ""), delivery)
+        except RedisUnavailable as error:
+            return self._refused(delivery, error, "Redis is unavailable; redeliver later")
+        except (Refused, BadPayload) as error:
+            return self._refused(delivery, error, str(error))
         except Exception:
-            log.exception("delivery_failed", delivery=_shown(environ.get("HTTP_X_GITHUB_DELIVERY", "")))
-            return 500, {
-                "error": "this failed unexpectedly; redeliver later, its cause is in the log of the web process"
-            }
-        self._refusals.count(status)
-        delivery = _shown(environ.get("HTTP_X_GITHUB_DELIVERY", ""))
-        log.warning("delivery_refused", status=status, delivery=delivery, reason=reason)
-        return status, {"error": "Redis is unavailable; redeliver later" if status == 503 else reason}
+            log.exception("delivery_failed", delivery=_shown(delivery))
+            return 500, {"error": "this failed unexpectedly; redeliver later, the cause is in the web process's log"}
+
+    def _refused(self, delivery: str, error: Refused | BadPayload | RedisUnavailable, told: str) -> Answer:
+        self._refusals.count(error.status)
+        log.warning("delivery_refused", status=error.status, delivery=_shown(delivery), reason=str(error))
+        return error.status, {"error": told}
 
     def _taken(self, body: bytes, event: str, delivery: str) -> Answer:
         if event == "ping":
@@ -130,10 +129,13 @@ def _whole_body(environ: WSGIEnvironment) -> bytes:
     """
     stream, announced = get_input_stream(environ), environ.get("CONTENT_LENGTH")
     kept, size = [], 0
-    while str(size) != announced and size <= DRAINED and (part := stream.read(1 << 20)):
-        size += len(part)
-        if size <= LARGEST_BODY:
-            kept.append(part)
+    try:
+        while str(size) != announced and size <= DRAINED and (part := stream.read(1 << 20)):
+            size += len(part)
+            if size <= LARGEST_BODY:
+                kept.append(part)
+    except ClientDisconnected:
+        raise Refused(400, "body: the sender hung up before it was whole") from None
     if size > LARGEST_BODY:
         raise Refused(413, "body: over 25 MiB; its commits will be found by reconciliation")
     return b"".join(kept)

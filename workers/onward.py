@@ -86,5 +86,5 @@ def _taken(services: Services, stages: Iterable[Stage]) -> Claim | None:
 
 
 def _stopping() -> bool:
-    """Whether Celery was told to end this worker; it waits for the tasks that run."""
+    """Whether Celery was told to end this worker; it waits for the tasks that run. 0 is an exit code, not a no."""
     return any(told is not None and told is not False for told in (state.should_stop, state.should_terminate))

@@ -47,7 +47,7 @@ class Services:
     leases: Leases
     channels: Channels
     places: threading.Semaphore  # for analyses, among this process's threads; see workers/onward.py
-    reading: threading.Lock  # held by the thread that reads facts, see `alone`
+    computing: threading.Lock  # held by the thread that does, see `alone`
     stages: tuple[Stage, ...] = ()  # whose queues its threads take from by themselves
 
     @cached_property
@@ -68,12 +68,12 @@ class Services:
 
         Of many that compute, each keeps the interpreter from all who only want to send or to hear something.
         """
-        taken = self.reading.acquire(timeout=ALONE_SECONDS)
+        taken = self.computing.acquire(timeout=ALONE_SECONDS)
         try:
             yield
         finally:
             if taken:
-                self.reading.release()
+                self.computing.release()
 
     def load(self) -> None:
         """Load at once what the settings speak of, for children to share instead of loading it each for themselves."""
@@ -128,7 +128,7 @@ def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) 
         leases=Leases(ledger),
         channels=channels_of(settings),
         places=threading.Semaphore(settings.daybook_concurrency),
-        reading=threading.Lock(),
+        computing=threading.Lock(),
         stages=stages,
     )
 

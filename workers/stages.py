@@ -12,9 +12,8 @@ import redis
 import structlog
 
 from core.errors import Permanent, Transient
-from core.ledger import MOST_LOSSES, Claim, Stage, Standing, day_bounds
-from core.ledger.fragments import KEPT
-from core.models import CommitRecord, Failure, Usage
+from core.ledger import MOST_LOSSES, Claim, Stage, Standing
+from core.models import Failure, Usage
 from report.reading import keep_finished, view_for
 from workers import batches
 from workers.app import message
@@ -150,17 +149,10 @@ def _finish(services: Services, claim: Claim, judged: Judged) -> bool:
     record = claim.record.model_copy(update=update)
     written = _patiently(lambda: services.ledger.finish(claim, record))
     if written:
-        _keep_shown(services, record)
+        keep_finished(services.ledger, record, view_for(services.settings, record.commit.repository))
     else:
         services.ledger.spend(judged.analysis.usage, record.commit.repository, record.tier)
     return written
-
-
-def _keep_shown(services: Services, record: CommitRecord) -> None:
-    """Keep how a commit is shown, where its day is of an age of which that is kept."""
-    day = services.ledger.day_of(record.commit.landed_at)
-    if day_bounds(day, services.settings.zone)[1] + KEPT > datetime.now(UTC):
-        keep_finished(services.ledger, record, view_for(services.settings, record.commit.repository))
 
 
 def _patiently(write: Callable[[], bool]) -> bool:

@@ -30,15 +30,17 @@ class DayLedger(Connection):
 
     def records(self, repository: str, day: date) -> list[CommitRecord]:
         """The commits that landed on a day, oldest first."""
+        return self._records(repository, self._landed(repository, day))
+
+    def _landed(self, repository: str, day: date) -> list[str]:
+        """The shas of a day, in the order of landing."""
         start, end = day_bounds(day, self.zone)
-        shas = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
-        return self._records(repository, [sha.decode() for sha in shas])
+        found = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
+        return [sha.decode() for sha in found]
 
     def is_analysed(self, repository: str, day: date) -> bool:
         """Whether every commit of a day has an analysis, be it one that is about to be replaced."""
-        start, end = day_bounds(day, self.zone)
-        rows = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
-        shas = [sha.decode() for sha in rows]
+        shas = self._landed(repository, day)
         # What is not owed was finished, so that few records are read, or none.
         owed = self.redis.zmscore(f"{P}open", [f"{repository}@{sha}" for sha in shas]) if shas else []
         open_ones = [sha for sha, since in zip(shas, owed, strict=True) if since is not None]

@@ -7,10 +7,11 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from core.ledger.connection import Connection, P, day_bounds
+from core.ledger.connection import P, day_bounds
+from core.ledger.days import DayLedger
 
-Form = Literal["markdown", "html", "json"]
-FORMS: tuple[Form, ...] = ("markdown", "html", "json")
+Form = Literal["md", "html", "json"]
+FORMS: tuple[Form, ...] = ("md", "html", "json")
 
 KEPT = timedelta(days=2)  # after a day's end: until then it is closed, and made again for late commits
 MOST_BYTES = 160 * 1024 * 1024  # of one day, about 14,000 commits; those beyond are rendered each time
@@ -22,7 +23,7 @@ class Fragment(NamedTuple):
     numbers: bytes
     words: bytes
     rest: bytes
-    markdown: bytes
+    md: bytes
     html: bytes
     json: bytes
 
@@ -49,7 +50,7 @@ class StoredDay(NamedTuple):
 Stretch = tuple[int, int]  # from a byte up to another
 
 
-class FragmentLedger(Connection):
+class FragmentLedger(DayLedger):
     """A string for each part of the fragments of a day and repository; whoever renders a commit adds to all of them.
 
     What they say, `report/fragments.py` knows. `made_by` names the version of what makes and reads them: each has its
@@ -58,11 +59,9 @@ class FragmentLedger(Connection):
 
     def stored_day(self, repository: str, day: date, made_by: str) -> StoredDay:
         """All that a day's report is made of, in three round trips."""
-        start, end = day_bounds(day, self.zone)
-        found = self.redis.zrangebyscore(f"{P}landed:{repository}", start.timestamp(), f"({end.timestamp()!r}")
-        if not found:
+        shas = self._landed(repository, day)
+        if not shas:
             return StoredDay([], [], [])
-        shas = [sha.decode() for sha in found]
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.mget([f"{P}record:{repository}@{sha}" for sha in shas])
             pipe.hmget(f"{P}corrections:{repository}", shas)
@@ -75,6 +74,13 @@ class FragmentLedger(Connection):
             numbers, words, rest, *sizes = pipe.execute()
         bytes_of = dict(zip(FORMS, sizes, strict=True))
         return StoredDay(shas, records, corrections, numbers or b"", words or b"", rest or b"", bytes_of)
+
+    def keeps_fragments(self, day: date) -> bool:
+        """Whether a day is of an age of which fragments are kept."""
+        return self._kept_until(day) > datetime.now(self.zone)
+
+    def _kept_until(self, day: date) -> datetime:
+        return day_bounds(day, self.zone)[1] + KEPT
 
     def stored_forms(
         self, repository: str, day: date, made_by: str, numbers: bytes, asked: Mapping[Form, Sequence[Stretch]]
@@ -98,16 +104,15 @@ class FragmentLedger(Connection):
 
         False where it is too old, or there are too many bytes already.
         """
-        ends = day_bounds(day, self.zone)[1] + KEPT
         keys = [_key(repository, day, made_by, part) for part in Fragment._fields]
-        if ends <= datetime.now(self.zone) or self._size(keys) + sum(map(_size, fragments)) > MOST_BYTES:
+        if not self.keeps_fragments(day) or self._size(keys) + sum(map(_size, fragments)) > MOST_BYTES:
             return False
         with self.redis.pipeline(transaction=True) as pipe:
             if anew:
                 pipe.delete(*keys)
             for key, parts in zip(keys, zip(*fragments, strict=True), strict=True):
                 pipe.append(key, b"".join(parts))
-                pipe.expireat(key, ends)
+                pipe.expireat(key, self._kept_until(day))
             pipe.execute()
         return True
 

@@ -134,9 +134,7 @@ def _own(record: CommitRecord) -> Iterator[str]:
 
 
 def looked_up(record: CommitRecord) -> str:
-    """By what a commit's kin is found: a mark, in hex, and a letter for each name, and `#` before a sha that it names.
-
-    Separated by spaces.
+    """By what a commit's kin is found: a mark, in hex, and a letter for each name, `#` before a sha; spaces between.
 
     It is kept with how the commit is shown, so that nothing has to be worked out for a day of thousands.
     """
