@@ -23,6 +23,7 @@ from core.ledger import SUSPECT_PLACES, Ledger, Stage
 from core.log import configure_logging
 from core.redis_address import address_from_url
 from core.redis_server import answers, die_with_parent, read_address
+from core.undisturbed import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -222,9 +223,8 @@ def _celery(settings: Settings, name: str, pool: str, concurrency: int, queues: 
         )  # fmt: skip
         if pool == "prefork":
             current().load()
-        gc.collect()
         gc.set_threshold(*_GARBAGE)
-        gc.freeze()  # a child that looks for garbage would write to, and so copy, every object of its parent
+        settle()
         worker.start()
     sys.exit(worker.exitcode)
 

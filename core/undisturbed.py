@@ -6,6 +6,19 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_settled = False
+
+
+def settle() -> None:
+    """Set all that exists now aside for good: neither this process nor a child of it will look through it again.
+
+    A child that did would write to, and so copy, every object of its parent.
+    """
+    global _settled  # it holds for the process and its children; to count what is set aside is to walk all of it
+    gc.collect()
+    gc.freeze()
+    _settled = True
+
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
@@ -21,7 +34,7 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         if working:
-            if not gc.get_freeze_count():  # else another has objects frozen, and they are to stay so
+            if not _settled:  # else what was set aside would come back with the rest
                 gc.freeze()
                 gc.unfreeze()  # into the oldest generation, in a step that looks at nothing
             gc.enable()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,23 @@ def test_a_collector_that_was_at_rest_before_stays_so() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+SETTLED = """
+import gc
+from core.undisturbed import settle, undisturbed
+
+settle()
+aside = gc.get_freeze_count()
+with undisturbed():
+    made = [[] for _ in range(1_000)]
+assert gc.isenabled()
+assert 0 < aside == gc.get_freeze_count(), "what was set aside came back"
+made.append(made)
+del made
+assert gc.collect() > 0, "what was made since is looked through"
+"""
+
+
+def test_what_was_set_aside_for_good_stays_aside() -> None:
+    subprocess.run([sys.executable, "-c", SETTLED], check=True)  # it would hold for the process of these tests
