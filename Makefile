@@ -38,7 +38,7 @@ ifneq ($(ALL)$(CI),)
 test: lint types
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest -m 'not kills' -n 3 --dist loadfile --no-loadscope-reorder --durations=15
-	$(BIN)/python -m pytest -m kills -n 3 --dist load --maxschedchunk 1 --durations=15 $(shell grep -l mark.kills tests/test_*.py)
+	$(BIN)/python -m pytest -m kills -n 4 --dist load --maxschedchunk 1 --durations=15 $(shell grep -l mark.kills tests/test_*.py)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 else
