@@ -201,6 +201,12 @@ def test_an_environment_variable_is_read_not_made() -> None:
     assert "Now reads the environment variable `CONDA_PREFIX`." in written("Use the prefix", app__core=text).summary
 
 
+def test_a_route_stands_apart_from_the_chinese_words_around_it() -> None:
+    moved = written("Move it", "zh", app__core="@app.get('/v1/old')\ndef a():=>@app.post('/v2/new')\ndef b():")
+    assert "新增 HTTP 路由 `/v2/new`。" in moved.summary
+    assert "删除 HTTP 路由 `/v1/old`。" in moved.summary
+
+
 def test_what_the_message_calls_incompatible_is_advised_on_even_without_names() -> None:
     made, shown = commit("Drop support for the old wire format"), diff(edited("app/core.py", "a", "b"))
     found = at_depth(Tier.HIGH, made, shown)

@@ -493,6 +493,8 @@ PHRASES: dict[str, str | tuple[str, str]] = {
     "change_removed": "Removed {kind}: {names}.",
     "change_added_environment": "Now reads the {kind} {names}.",
     "change_removed_environment": "No longer reads the {kind} {names}.",
+    "change_added_route": "New {kind}: {names}.",
+    "change_removed_route": "Removed {kind}: {names}.",
     "change_added_of": ("{owner} has the new parameter {names}.", "{owner} has the new parameters {names}."),
     "change_removed_of": ("{owner} loses the parameter {names}.", "{owner} loses the parameters {names}."),
     "platform_dropped": "Support for {names} is no longer declared.",

@@ -476,6 +476,8 @@ PHRASES: dict[str, str | tuple[str, str]] = {
     "change_removed": "删除{kind} {names}。",
     "change_added_environment": "开始读取环境变量 {names}。",
     "change_removed_environment": "不再读取环境变量 {names}。",
+    "change_added_route": "新增 {kind} {names}。",
+    "change_removed_route": "删除 {kind} {names}。",
     "change_added_of": "{owner} 新增参数 {names}。",
     "change_removed_of": "{owner} 删除参数 {names}。",
     "platform_dropped": "不再声明支持 {names}。",
