@@ -76,7 +76,7 @@ def _sentence(group: list[PublicChange], words: Labels, names: int) -> str:
         return words.phrase("platform_dropped" if first.action == "removed" else "platform_added", names=plain)
     kind = words.phrase(f"kind_{_kind(first)}", n=len(group))
     if first.action in {"added", "removed"}:
-        # A variable may well exist, and be set, elsewhere; a word in other letters wants a space where others want none.
+        # A variable may exist, and be set, elsewhere; a kind in other letters wants a space where others want none.
         own = f"_{first.kind}" if first.kind in {"environment", "route"} else ""
         return words.phrase(f"change_{first.action}{own}", kind=kind, names=plain)
     if first.action == "changed" and first.kind != "dependency":

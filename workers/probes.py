@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import anthropic
 import httpx2
 from github import Auth
 from jwt import PyJWTError
@@ -21,6 +20,9 @@ from workers.channels import FEISHU, WEBHOOK
 from workers.prices import price_of
 from workers.slack import Slack
 from workers.slack_errors import ScopeMissing
+
+if TYPE_CHECKING:
+    from anthropic import Anthropic
 
 Verdict = Literal["ok", "warn", "wrong"]
 
@@ -129,7 +131,9 @@ def probe_model(settings: Settings) -> list[Finding]:
     """The key, and each configured model by its name; costs nothing."""
     if settings.anthropic_api_key is None:
         return [Finding("model", "ok", "no ANTHROPIC_API_KEY: analyses are composed by rules")]
-    client = anthropic.Anthropic(
+    from anthropic import Anthropic  # a second of loading, for those who have a key
+
+    client = Anthropic(
         api_key=settings.anthropic_api_key.get_secret_value(),
         base_url=settings.anthropic_base_url,
         max_retries=0,
@@ -146,7 +150,9 @@ def _models(settings: Settings) -> Mapping[str, list[Tier]]:
     return found
 
 
-def _model_finding(client: anthropic.Anthropic, model: str, tiers: list[Tier]) -> Finding:
+def _model_finding(client: Anthropic, model: str, tiers: list[Tier]) -> Finding:
+    import anthropic  # see probe_model
+
     names = " and ".join(f"DAYBOOK_MODEL_{tier.upper()}" for tier in tiers)
     try:
         client.models.retrieve(model)
