@@ -148,18 +148,19 @@ def application() -> Flask:
     "--concurrency",
     type=click.IntRange(1, 512),
     default=None,
-    help="Analyses at a time (default: DAYBOOK_CONCURRENCY).",
+    help="Calls to the model at a time (default: DAYBOOK_CONCURRENCY).",
 )
 @_queues(WORKER_QUEUES)
 def worker(concurrency: int | None, queues: str) -> None:
     """Run a worker: fetches and analyses commits in threads."""
+    from workers.services import analyses_of
+
     settings = load_settings()
     if concurrency:
         settings = settings.model_copy(update={"daybook_concurrency": concurrency})
-    places = settings.daybook_concurrency
     # Who fetches computes, for the most part; a few more of them keep all places busy.
-    fetchers = max(1, places // 4) if _stages(queues) == tuple(Stage) else 0
-    _celery(settings, "worker", "threads", places + fetchers, queues)
+    fetchers = max(1, settings.daybook_concurrency // 8) if _stages(queues) == tuple(Stage) else 0
+    _celery(settings, "worker", "threads", analyses_of(settings.daybook_concurrency) + fetchers, queues)
 
 
 @click.command()

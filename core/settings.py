@@ -192,7 +192,9 @@ class Settings(BaseSettings):
     mail_to: Annotated[tuple[MailAddress, ...], NoDecode] = ()
     daybook_config: Path = Path("daybook.toml")
     daybook_home: Path = Path(".daybook")
-    daybook_concurrency: int = Field(default=32, ge=1, le=512, description="analyses at a time of one worker process")
+    daybook_concurrency: int = Field(
+        default=32, ge=1, le=512, description="calls to the model at a time of one worker process"
+    )
     daybook_lease_seconds: float = Field(
         default=30, ge=1, le=600, description="how long the work of a dead process waits to be taken over"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from workers.calibration import Uncalibrated
 from workers.deadlines import within
 from workers.diffview import DiffView
 from workers.facts import facts_from
+from workers.fair_semaphore import FairSemaphore
 from workers.reading import MOST_PARTS, unread_of
 
 COMMIT = commit("Rewrite the scheduler")
@@ -144,6 +146,30 @@ def test_the_threads_of_a_reading_end_with_its_deadline_and_that_with_the_caller
             analyse(analyst, long_diff())
         assert 0.5 < time.monotonic() - started < 15  # silence alone would be 30 s
         analyst.close()
+
+
+def test_parts_make_no_more_calls_at_a_time_than_there_may_be(api: FakeAnthropic) -> None:
+    api.delay = 0.05
+    analyst = Analyst(api_key=SecretStr(KEY), base_url=api.url, models=MODELS, timeout=20, calls=FairSemaphore(2))
+    whole = [analyse(analyst, long_diff())]
+    one = threading.Thread(target=lambda: whole.append(analyse(analyst, long_diff())))
+    one.start()
+    whole.append(analyse(analyst, long_diff()))
+    one.join()
+    analyst.close()
+    assert [analysis.unseen for analysis in whole] == [()] * 3
+    assert api.most_concurrent == 2
+
+
+def test_who_gets_no_turn_to_call_within_its_deadline_tries_later(api: FakeAnthropic) -> None:
+    calls = FairSemaphore(1)
+    assert calls.acquire(0)
+    analyst = Analyst(api_key=SecretStr(KEY), base_url=api.url, models=MODELS, timeout=20, total=0.2, calls=calls)
+    with pytest.raises(ModelUnavailable, match="no turn"):
+        analyse(analyst, long_diff(1, 10))
+    calls.release()
+    assert analyse(analyst, long_diff(1, 10)).usage.calls == 1
+    analyst.close()
 
 
 def test_beyond_twelve_parts_the_rest_is_unseen(analyst: Analyst) -> None:

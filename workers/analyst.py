@@ -12,6 +12,7 @@ from core.models import Analysis, Commit, Diff, Facts, Language, Tier, Triage, U
 from workers.calibration import Calibration, Uncalibrated
 from workers.conversation import Heard, Mend, Question, converse, estimate_of, heard
 from workers.deadlines import within
+from workers.fair_semaphore import FairSemaphore
 from workers.messages_api import BatchAnswer, MessagesApi, Request
 from workers.model_errors import AnalysisRefused, ModelUnavailable, NeedsDirectCall, ReplyTruncated
 from workers.orders import DEPTHS, Order, shallower
@@ -27,6 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 TOTAL_SECONDS = 540.0
+MOST_CALLS = 512
 # Reading in parts may take this much longer: its parts come first, then as much as for any other commit.
 _PARTS_FACTOR = 1.5
 _BATCH_SECONDS = 120.0
@@ -46,9 +48,14 @@ class Analyst:
         timeout: float,
         total: float = TOTAL_SECONDS,
         calibration: Calibration | None = None,
+        calls: FairSemaphore | None = None,
     ) -> None:
-        """Seconds: `timeout` is the longest silence in one call, `total` the limit for all calls of one analysis."""
-        self._api = MessagesApi(api_key=api_key, base_url=base_url, timeout=timeout)
+        """Seconds: `timeout` is the longest silence in one call, `total` the limit for all calls of one analysis.
+
+        `calls` has a place for each call that may be under way.
+        """
+        places = calls or FairSemaphore(MOST_CALLS)
+        self._api = MessagesApi(api_key=api_key, base_url=base_url, timeout=timeout, calls=places)
         self._total = total
         self._models = dict(models)
         self._calibration = calibration or Uncalibrated()

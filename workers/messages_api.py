@@ -21,6 +21,8 @@ from anthropic.types import MessageParam, OutputConfigParam, TextBlockParam
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import BaseModel, Field, NonNegativeInt, SecretStr, ValidationError
 
+from workers.deadlines import current
+from workers.fair_semaphore import FairSemaphore
 from workers.httpx2_deadlines import obey
 from workers.lifetimes import Lifetimes
 from workers.model_errors import AnalysisRefused, ModelUnavailable, TooLong
@@ -31,6 +33,7 @@ from workers.spending import Tokens
 # A worker process runs up to 512 threads; each may keep its connection.
 _CONNECTIONS = 600
 _CONNECT_TIMEOUT = 10.0
+_PATIENCE = 540.0  # with one's turn to call, where no deadline is set
 # A batch is worked on for up to an hour and more:
 # https://platform.claude.com/docs/en/build-with-claude/batch-processing
 _BATCH_LIFETIME: Lifetime = "1h"
@@ -96,13 +99,17 @@ class _Line(BaseModel):
 class MessagesApi:
     """One instance serves all threads of a process; it keeps one connection pool."""
 
-    def __init__(self, *, api_key: SecretStr, base_url: str, timeout: float) -> None:
-        """`timeout` is the longest silence in one call, in seconds; the caller's `within` limits whole calls."""
+    def __init__(self, *, api_key: SecretStr, base_url: str, timeout: float, calls: FairSemaphore) -> None:
+        """`timeout` is the longest silence in one call, in seconds; the caller's `within` limits whole calls.
+
+        Each call for an answer takes one of the places of `calls`.
+        """
         limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         patience = anthropic.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT))
         http_client = anthropic.DefaultHttpxClient(limits=limits, timeout=patience)
         obey(http_client)
         self._lifetimes = Lifetimes()
+        self._calls = calls
         self._client = anthropic.Anthropic(
             api_key=api_key.get_secret_value(),
             base_url=base_url,
@@ -117,10 +124,21 @@ class MessagesApi:
 
     def ask(self, request: Request) -> Answer:
         """The API's answer; raises TooLong, AnalysisRefused or ModelUnavailable."""
-        with _translated():
+        with _translated(), self._turn():
             lifetime = self._lifetimes.choose(request.model, request.system)
             response = self._client.messages.with_raw_response.create(**_params(request, lifetime))
             return Answer.model_validate_json(response.http_response.content)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait, within this thread's deadline, until a call may be made; raises ModelUnavailable."""
+        deadline = current()
+        if not self._calls.acquire(deadline.left if deadline else _PATIENCE):
+            raise ModelUnavailable("there was no turn to call the model's API in time")
+        try:
+            yield
+        finally:
+            self._calls.release()
 
     def count(self, request: Request) -> int | None:
         """The prompt's tokens as the API counts them; None where a stand-in of the API does not count."""

@@ -4,6 +4,8 @@ Celery's way for a message (a round trip of its own, an object for each layer, a
 most stages do. So it only wakes threads: whoever is awake goes on, and whatever nobody has taken wakes another.
 
 There are more threads than places for analyses, most of which wait for the model: who has no place fetches meanwhile.
+There are a few more places than calls that may be under way (`messages_api.py`), so that a call that ends is followed
+at once by one that was made ready.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from core.settings import RepositorySettings
 from workers.app import connect_broker
 from workers.calibration import LedgerCalibration
 from workers.channels import Channels, channels_of
+from workers.fair_semaphore import FairSemaphore
 from workers.gitrepo import GitRepository
 from workers.leases import Leases
 from workers.model_errors import AnalysisRefused, ModelUnavailable
@@ -47,6 +48,7 @@ class Services:
     leases: Leases
     channels: Channels
     places: threading.Semaphore  # for analyses, among this process's threads; see workers/onward.py
+    calls: FairSemaphore  # to the model
     computing: threading.Lock  # held by the thread that does, see `alone`
     stages: tuple[Stage, ...] = ()  # whose queues its threads take from by themselves
 
@@ -60,7 +62,7 @@ class Services:
     @cached_property
     def analyst(self) -> Analyst | None:
         """Who asks the model; None without a key."""
-        return _analyst(self.settings, self.ledger)
+        return _analyst(self.settings, self.ledger, self.calls)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -127,13 +129,19 @@ def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) 
         ledger=ledger,
         leases=Leases(ledger),
         channels=channels_of(settings),
-        places=threading.Semaphore(settings.daybook_concurrency),
+        places=threading.Semaphore(analyses_of(settings.daybook_concurrency)),
+        calls=FairSemaphore(settings.daybook_concurrency),
         computing=threading.Lock(),
         stages=stages,
     )
 
 
-def _analyst(settings: Settings, ledger: Ledger) -> Analyst | None:
+def analyses_of(calls: int) -> int:
+    """How many analyses are under way beside so many calls: a few are made ready, or written down, meanwhile."""
+    return calls + calls // 8
+
+
+def _analyst(settings: Settings, ledger: Ledger, calls: FairSemaphore) -> Analyst | None:
     if settings.anthropic_api_key is None:
         return None
     from workers.analyst import Analyst
@@ -144,6 +152,7 @@ def _analyst(settings: Settings, ledger: Ledger) -> Analyst | None:
         models={tier: settings.model_for(tier) for tier in Tier},
         timeout=MODEL_SECONDS,
         calibration=LedgerCalibration(ledger),
+        calls=calls,
     )
 
 
