@@ -111,6 +111,41 @@ def test_the_latest_5000_pushes_of_a_repository_are_kept_and_a_days_counters_for
     assert 399 * 86400 < ledger.redis.ttl(counters) <= 400 * 86400
 
 
+def ready(ledger: Ledger, number: int, *, takes_long: bool) -> None:
+    """Bring a commit to its analysis."""
+    received(ledger, number)
+    claim = claimed(ledger, commit_id=f"{REPOSITORY}@{sha(number)}")
+    message = b'{"id": "%b"}' % claim.id.encode()
+    assert ledger.advance(claim, judged(claim.record), Stage.ANALYSE, DIFF, message, takes_long=takes_long)
+
+
+def taken(ledger: Ledger) -> str | None:
+    claim = ledger.take([(Stage.ANALYSE, b'{"id": "')])
+    return claim.record.commit.sha if claim else None
+
+
+def test_what_takes_long_comes_first_by_turns_and_nothing_waits_for_ever(ledger: Ledger) -> None:
+    for number in range(1, 9):
+        ready(ledger, number, takes_long=number > 4)
+    order = [taken(ledger) for _ in range(8)]
+    assert sorted(filter(None, order)) == [sha(number) for number in range(1, 9)]
+    assert [one for one in order if one in {sha(1), sha(2), sha(3), sha(4)}] == [sha(1), sha(2), sha(3), sha(4)]
+    assert [one for one in order if one in {sha(5), sha(6), sha(7), sha(8)}] == [sha(5), sha(6), sha(7), sha(8)]
+    assert order.index(sha(5)) <= 1
+    assert order.index(sha(4)) <= 7
+    assert {order.index(sha(number)) for number in (1, 2, 3)} < set(range(6))
+    assert taken(ledger) is None
+    assert ledger.redis.llen("analyse") == 0  # the messages of those that came first were taken off too
+
+
+def test_what_takes_long_and_was_taken_by_its_message_is_not_taken_again(ledger: Ledger) -> None:
+    ready(ledger, 1, takes_long=True)
+    ready(ledger, 2, takes_long=False)
+    assert ledger.claim(f"{REPOSITORY}@{sha(1)}", Stage.ANALYSE)
+    assert [taken(ledger), taken(ledger), taken(ledger)] == [sha(2), None, None]
+    assert not ledger.redis.exists("daybook:long:analyse")
+
+
 def test_twenty_deliveries_at_once_are_one(ledger: Ledger) -> None:
     answers: list[tuple[int, int]] = []
     threads = [threading.Thread(target=lambda: answers.append(received(ledger, 1, 2))) for _ in range(20)]

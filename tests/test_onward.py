@@ -14,14 +14,15 @@ from celery.worker import state
 from pydantic import SecretStr
 
 from core.ledger import Ledger, Stage
-from core.models import Commit, Push
-from core.settings import RepositorySettings, Settings
+from core.models import Commit, CommitRecord, Push
+from core.settings import RepositorySettings, Settings, Watch
 from tests.fakes.anthropic import FakeAnthropic
 from tests.gitclone import START, Clone
 from tests.working import KEY
 from workers.app import messages, opening, wake
 from workers.onward import work_on
 from workers.services import Services, connect
+from workers.stages import run
 from workers.tasks import STAGES
 
 NAME = "octocat/hello-world"
@@ -44,8 +45,11 @@ def services(clone: Clone, redis_url: str) -> Iterator[Services]:
 
 def pushed(services: Services, clone: Clone, count: int) -> list[str]:
     """Receive the push of so many commits; their ids."""
+    return received(services, [clone.commit(f"Change {n}", {"a.py": f"a = {n}\n"}) for n in range(count)])
+
+
+def received(services: Services, shas: list[str]) -> list[str]:
     now = datetime.now(UTC)
-    shas = [clone.commit(f"Change {number}", {"a.py": f"a = {number}\n"}) for number in range(count)]
     commits = [Commit(repository=NAME, sha=sha, message=f"Change {place}", author="octocat", committed_at=START,
                       landed_at=now, position=place, branch="main") for place, sha in enumerate(shas)]  # fmt: skip
     ids = [commit.id for commit in commits]
@@ -53,6 +57,14 @@ def pushed(services: Services, clone: Clone, count: int) -> list[str]:
                 commits=tuple(commits))  # fmt: skip
     services.ledger.receive(push, messages(Stage.FETCH, ids))
     return ids
+
+
+def by_end(services: Services, ids: list[str]) -> list[CommitRecord]:
+    """Their records in the order in which their work ended."""
+    found = [services.ledger.record(NAME, one.partition("@")[2]) for one in ids]
+    records = [record for record in found if record and record.finished_at]
+    assert len(records) == len(ids)
+    return sorted(records, key=lambda record: record.finished_at or START)
 
 
 def waiting(ledger: Ledger) -> int:
@@ -93,7 +105,7 @@ def test_with_a_model_commits_pass_both_stages_and_are_asked_about_once(clone: C
 def asking(clone: Clone, redis_url: str) -> Iterator[tuple[Services, FakeAnthropic]]:
     """Services with a model that is asked about one commit at a time."""
     with FakeAnthropic(key=KEY, delay=1) as api:
-        followed = RepositorySettings(name=NAME, source=str(clone.path))
+        followed = RepositorySettings(name=NAME, source=str(clone.path), watch=Watch(paths=("engine/*",)))
         settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
                             daybook_concurrency=1, daybook_repositories=(followed,))  # fmt: skip
         services = connect(settings, redis_url, tuple(Stage))
@@ -156,6 +168,29 @@ def test_a_thread_that_is_to_stop_before_it_gets_a_place_puts_its_message_back(
     claim = services.ledger.take([(Stage.ANALYSE, opening(Stage.ANALYSE))])
     assert claim
     assert claim.id == one
+
+
+def rewritten(lines: int) -> str:
+    return "\n".join(f"value_{line} = compute({line}, 'some argument of it')" for line in range(lines))
+
+
+def test_a_commit_that_takes_long_is_asked_about_before_those_that_wait_already(
+    asking: tuple[Services, FakeAnthropic], clone: Clone
+) -> None:
+    services, api = asking
+    api.delay = 0
+    short = [clone.commit(f"Change {number}", {"a.py": f"a = {number}\n"}) for number in range(8)]
+    long = clone.commit("Rewrite", {f"engine/part_{number}.py": rewritten(2_000) for number in range(3)})
+    ids = received(services, [*short, long])
+    for one in ids:
+        claim = services.ledger.claim(one, Stage.FETCH)
+        assert claim
+        run(services, claim, STAGES[Stage.FETCH])
+    work_on(services, ids[0], Stage.ANALYSE, STAGES)
+    order = [record.commit.sha for record in by_end(services, ids)]
+    assert order.index(long) <= 2
+    assert [sha for sha in order if sha != long] == short
+    assert (services.ledger.status([]).waiting, waiting(services.ledger)) == (0, 0)
 
 
 def test_a_worker_that_is_to_stop_ends_what_it_has_and_leaves_the_rest(

@@ -18,7 +18,7 @@ from workers.model_errors import AnalysisRefused, ModelUnavailable, NeedsDirectC
 from workers.orders import DEPTHS, Order, shallower
 from workers.prices import price_of
 from workers.questions import NOTES_TOKENS, CommitQuestion, analysis_of, question_of
-from workers.reading import parts_of, questions_about, read_whole
+from workers.reading import is_long, parts_of, questions_about, read_whole
 from workers.redact import redact_diff
 from workers.spending import usage_of
 
@@ -122,6 +122,10 @@ class Analyst:
     def in_one_call(self, order: Order) -> bool:
         """Whether one call shows the model all of a commit that it should see; only then it can go into a batch."""
         return not parts_of(question_of(order, self._models[order.depth]))
+
+    def takes_long(self, order: Order) -> bool:
+        """Whether an analysis will take several times as long as others. Asks nobody."""
+        return is_long(order, self._models[order.depth])
 
     def submit(self, orders: Mapping[str, Order]) -> str:
         """Send orders as one batch at half the price; keys match `^[a-zA-Z0-9_-]{1,64}$`. Returns the batch's id.

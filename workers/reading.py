@@ -18,7 +18,7 @@ from workers.diffview import DiffView, parts
 from workers.messages_api import MessagesApi
 from workers.model_errors import AnalysisRefused, ModelUnavailable
 from workers.orders import Order
-from workers.questions import CommitQuestion, NotesQuestion, analysis_of
+from workers.questions import CommitQuestion, NotesQuestion, analysis_of, question_of
 from workers.replies import Note
 
 MOST_PARTS = 12
@@ -47,6 +47,14 @@ def parts_of(question: CommitQuestion, budget_tokens: int = PART_TOKENS) -> tupl
         return ()
     cut = parts(order.diff, order.facts, budget_tokens, MOST_PARTS)
     return cut if _lines(cut[-1]) < _lines(question.shown) else ()
+
+
+def is_long(order: Order, model: str) -> bool:
+    """Whether a commit is read in several parts, so that its analysis takes three answers in a row and more."""
+    characters = sum(len(file.patch or "") for file in order.diff.files)  # none of them is more than a token
+    if order.depth is not Tier.HIGH or characters < PART_TOKENS:
+        return False
+    return len(parts_of(question_of(order, model))) > 1
 
 
 def read_whole(

@@ -105,8 +105,12 @@ def fetch_commit(services: Services, claim: Claim) -> bool:
     order = order_of(record, diff, services.settings.language_of(commit.repository))
     if order and by_rules_alone(services, order):
         return _analysed_at_once(services, replace(claim, record=record), order)
-    queued = message(Stage.ANALYSE, commit.id)
-    return _patiently(lambda: services.ledger.advance(claim, record, Stage.ANALYSE, diff, queued))
+    queued, long = message(Stage.ANALYSE, commit.id), _takes_long(services, order)
+    return _patiently(lambda: services.ledger.advance(claim, record, Stage.ANALYSE, diff, queued, takes_long=long))
+
+
+def _takes_long(services: Services, order: Order | None) -> bool:
+    return bool(order and services.analyst and services.analyst.takes_long(order))
 
 
 def _analysed_at_once(services: Services, claim: Claim, order: Order) -> bool:

@@ -8,6 +8,7 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     diff:ID              string  zlib JSON Diff, secrets taken out          until finished or read anew, at most 7 days
     work:ID              hash    stage, token, attempts, losses …           until finished
     due:STAGE            zset    ID → when the sweep must look at it        until finished
+    long:STAGE           list    ID of those that take long there and wait, at most 1,000  until they are taken
     open                 zset    ID → since when it is owed: received, or left to a batch until  until finished
     suspects             zset    ID → since when                            until finished
     alone                hash    holder → token and ID of its suspect       until it is done

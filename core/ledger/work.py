@@ -7,6 +7,8 @@ import secrets
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -70,6 +72,11 @@ class Swept:
 class WorkLedger(Connection):
     """What is to be done with each commit, and who does it."""
 
+    @cached_property
+    def _turns(self) -> dict[Stage, Iterator[int]]:
+        """Counts what was taken of each stage."""
+        return {stage: count() for stage in Stage}
+
     def receive(self, push: Push, messages: Sequence[bytes], queue: str = Stage.FETCH) -> tuple[int, int]:
         """Record a push and queue what is new with `messages`, one per commit; returns (queued, known).
 
@@ -107,11 +114,13 @@ class WorkLedger(Connection):
     def take(self, queues: Sequence[tuple[Stage, bytes]]) -> Claim | None:
         """Take what has waited longest off the first of some queues that holds anything, with a lease on its commit.
 
-        Each queue comes with what stands in its messages before the commit's id. None when nothing waits there.
+        Each queue comes with what stands in its messages before the commit's id. None when nothing waits there. By
+        turns, what takes long comes first, if any waits: begun last, it would end long after all the others; and by
+        turns it does not, so that nothing waits for ever.
         """
         token = secrets.token_hex(16)
-        pairs = [part for queue in queues for part in queue]
-        return self._claim_of(token, self._run("take", token, self.lease_seconds, MOST_LOSSES, LOOKED_AT, *pairs))
+        told = [part for stage, opening in queues for part in (stage, opening, next(self._turns[stage]) % 2)]
+        return self._claim_of(token, self._run("take", token, self.lease_seconds, MOST_LOSSES, LOOKED_AT, *told))
 
     def lost_alone(self, holder: str) -> str | None:
         """Count a loss against the suspect that a holder died of; returns its id, None when it held none any more."""
@@ -141,11 +150,16 @@ class WorkLedger(Connection):
         pairs = [text for pair in held for text in pair]
         return {commit_id.decode() for commit_id in self._run("renew", self.lease_seconds, *pairs)} if pairs else set()
 
-    def advance(self, claim: Claim, record: CommitRecord, then: Stage, diff: Diff, message: bytes) -> bool:
-        """Write a stage's result and queue the next stage; False when the lease was lost, and nothing is written."""
+    def advance(
+        self, claim: Claim, record: CommitRecord, then: Stage, diff: Diff, message: bytes, *, takes_long: bool = False
+    ) -> bool:
+        """Write a stage's result and queue the next stage; False when the lease was lost, and nothing is written.
+
+        `takes_long` says that the next stage will take much longer than of other commits.
+        """
         squeezed = zlib.compress(diff.model_dump_json().encode(), 1)
         return bool(self._run("advance", claim.id, claim.token, then, packed(record, QUICK), squeezed, DIFF_SECONDS,
-                              then, message, self.patience_seconds))  # fmt: skip
+                              then, message, self.patience_seconds, int(takes_long)))  # fmt: skip
 
     def finish(self, claim: Claim, record: CommitRecord, *, spent: Usage | None = None) -> bool:
         """Write a commit's last record: analysed, or given up when it has a failure; and count what it cost.

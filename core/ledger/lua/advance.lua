@@ -1,5 +1,8 @@
 -- A stage's result is written and the next one queued. Returns 1, or 0 when the lease was lost and nothing is written.
--- ARGV: id, token, next stage, record, diff, diff lifetime seconds, queue, message, patience.
+-- A commit that takes long there is noted for `take`, so that it need not wait for all that were before it; its message
+-- is queued as any.
+-- ARGV: id, token, next stage, record, diff, diff lifetime seconds, queue, message, patience, whether it takes long (0, 1).
+local MOST_NOTED = 1000
 local id = ARGV[1]
 local stage = held(id, ARGV[2])
 if not stage then return 0 end
@@ -14,5 +17,7 @@ if redis.call('HGET', work_key(id), 'suspect') == '1' then
 else
   redis.call('ZADD', due_key(ARGV[3]), now + tonumber(ARGV[9]), id)
   redis.call('LPUSH', ARGV[7], ARGV[8])
+  local long = P .. 'long:' .. ARGV[3]
+  if ARGV[10] == '1' and redis.call('LLEN', long) < MOST_NOTED then redis.call('RPUSH', long, id) end
 end
 return 1
