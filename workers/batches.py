@@ -68,10 +68,13 @@ def latest_answer(services: Services, commit: Commit, now: datetime) -> datetime
 def park(services: Services, claim: Claim, order: Order) -> Standing:
     """Where a commit stands that the model is to analyse: left to a batch, answered by one, or to be asked directly.
 
-    The ledger is told of the direct ones too: from then on a batch's answer comes too late, and is counted as that.
+    The ledger is told too of those that are asked directly though they might have been left to one: from then on a
+    batch's answer comes too late, and is counted as that.
     """
     assert services.analyst
     by_batch = services.repository(order.commit.repository).analysis[order.depth] == "batch"
+    if not by_batch and not claim.batch:
+        return Standing("direct")  # no batch knows of it
     wanted = by_batch and services.analyst.in_one_call(order)
     latest = latest_answer(services, order.commit, datetime.now(UTC)) if wanted else None
     standing = services.ledger.park(claim, latest)

@@ -25,6 +25,7 @@ SCRIPTS = (
     "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
     "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer", "expire",
     "notify_file", "notify_intend", "notify_settle", "lead", "kin", "take", "took",
+    "keep",
 )  # fmt: skip
 
 

@@ -104,27 +104,13 @@ class FragmentLedger(DayLedger):
 
         False where it is too old, or there are too many bytes already.
         """
-        keys = [_key(repository, day, made_by, part) for part in Fragment._fields]
-        if not self.keeps_fragments(day) or self._size(keys) + sum(map(_size, fragments)) > MOST_BYTES:
+        if not self.keeps_fragments(day):
             return False
-        with self.redis.pipeline(transaction=True) as pipe:
-            if anew:
-                pipe.delete(*keys)
-            for key, parts in zip(keys, zip(*fragments, strict=True), strict=True):
-                pipe.append(key, b"".join(parts))
-                pipe.expireat(key, self._kept_until(day))
-            pipe.execute()
-        return True
-
-    def _size(self, keys: Sequence[str]) -> int:
-        with self.redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.strlen(key)
-            return sum(pipe.execute())
-
-
-def _size(fragment: Fragment) -> int:
-    return sum(map(len, fragment))
+        told: list[str | bytes] = []
+        for part, added in zip(Fragment._fields, zip(*fragments, strict=True), strict=True):
+            told += (_key(repository, day, made_by, part), b"".join(added))
+        until = int(self._kept_until(day).timestamp())
+        return bool(self._run("keep", MOST_BYTES, until, int(anew), *told))
 
 
 def _key(repository: str, day: date, made_by: str, part: str) -> str:

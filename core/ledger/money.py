@@ -63,10 +63,13 @@ class MoneyLedger(Connection):
             pipe.expire(day, 400 * 86400)
             pipe.execute()
 
-    def calibrate(self, model: str, estimated: int, actual: int) -> None:
-        """Compare a prompt's estimated tokens with what the API counted (fresh, cached and written together)."""
+    def calibrate(self, model: str, estimated: int, actual: int, prompts: int = 1) -> None:
+        """Compare the estimated tokens of a prompt, or of some, with what the API counted.
+
+        That is fresh, cached and written ones together.
+        """
         if estimated > 0 and actual > 0:
-            self._run("calibrate", model, estimated, actual, FADING)
+            self._run("calibrate", model, estimated, actual, FADING**prompts)
 
     def token_ratio(self, model: str) -> float:
         """By how much to multiply an estimate of tokens for this model, 0.25 to 4; 1.0 before any comparison."""

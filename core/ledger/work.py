@@ -45,7 +45,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """A lease on one commit's stage: what is known of it, and the token that proves the holder."""
+    """A lease on one commit's stage: what is known of it, and the token that proves the holder.
+
+    `batch` says where a commit stands that was left to a batch once (batches.py); empty for any other.
+    """
 
     record: CommitRecord
     stage: Stage
@@ -53,6 +56,7 @@ class Claim:
     attempts: int = 0
     lost: int = 0
     diff: Diff | None = None
+    batch: str = ""
 
     @property
     def id(self) -> str:
@@ -135,7 +139,7 @@ class WorkLedger(Connection):
     def _claim_of(self, token: str, row: Sequence[Any] | None) -> Claim | None:
         if row is None:
             return None
-        found, held, record, diff, attempts, lost, correction = row
+        found, held, record, diff, attempts, lost, correction, batch = row
         try:
             known = unpacked(found.decode(), record, correction)
         except NewerRecord as newer:
@@ -143,7 +147,7 @@ class WorkLedger(Connection):
             self._run("retry", found, token, NEWER_SECONDS, str(newer), "", 0)
             return None
         return Claim(record=known, stage=Stage(held.decode()), token=token, attempts=attempts, lost=lost,
-                     diff=diff_from(diff))  # fmt: skip
+                     diff=diff_from(diff), batch=batch.decode())  # fmt: skip
 
     def renew(self, held: Iterable[tuple[str, str]]) -> set[str]:
         """Extend leases, given as (id, token); returns the ids that are not held any more."""

@@ -68,24 +68,25 @@ local function held_alone()
   return count
 end
 
--- The work on a commit that a worker may begin with now: {stage, token, not before, suspect, attempts, lost, losses};
--- nothing when it is over, held by another, not due yet, belongs to the other lane, is in another stage than `stage`
--- (of suspects, any will do), or was lost so often that the sweep is about to give it up.
+-- The work on a commit that a worker may begin with now: {stage, token, not before, suspect, attempts, lost, losses,
+-- batch}; nothing when it is over, held by another, not due yet, belongs to the other lane, is in another stage than
+-- `stage` (of suspects, any will do), or was lost so often that the sweep is about to give it up.
 local function claimable(id, stage, alone, most_losses)
-  local work = redis.call('HMGET', work_key(id), 'stage', 'token', 'not_before', 'suspect', 'attempts', 'lost', 'losses')
+  local work = redis.call('HMGET', work_key(id), 'stage', 'token', 'not_before', 'suspect', 'attempts', 'lost', 'losses',
+    'batch')
   if not work[1] or work[2] ~= '' or tonumber(work[3]) > now then return nil end
   if (work[4] == '1') ~= alone or not (alone or work[1] == stage) then return nil end
   if tonumber(work[7] or 0) >= most_losses then return nil end
   return work
 end
 
--- Takes the lease on claimable work. Returns {id, stage, record, diff, attempts, lost leases, correction}.
+-- Takes the lease on claimable work. Returns {id, stage, record, diff, attempts, lost leases, correction, batch}.
 local function lease(id, work, token, seconds)
   redis.call('HSET', work_key(id), 'token', token, 'queued', 0)
   redis.call('ZADD', due_key(work[1]), now + seconds, id)
   local diff = redis.call('GET', P .. 'diff:' .. id)
   return {id, work[1], redis.call('GET', P .. 'record:' .. id), diff or '', tonumber(work[5]), tonumber(work[6] or 0),
-    correction(id) or ''}
+    correction(id) or '', work[8] or ''}
 end
 
 -- Ends a commit's wait for a batch: it is due now, unless somebody holds it already. `batch` is what is noted of it.
