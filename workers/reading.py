@@ -14,7 +14,7 @@ from core.models import Analysis, Tier, Unseen, Usage, added
 from workers.calibration import Calibration
 from workers.conversation import converse, share_that_fits
 from workers.deadlines import current, within
-from workers.diffview import DiffView, parts
+from workers.diffview import DiffView, estimate_tokens, parts
 from workers.messages_api import MessagesApi
 from workers.model_errors import AnalysisRefused, ModelUnavailable
 from workers.orders import Order
@@ -51,8 +51,10 @@ def parts_of(question: CommitQuestion, budget_tokens: int = PART_TOKENS) -> tupl
 
 def is_long(order: Order, model: str) -> bool:
     """Whether a commit is read in several parts, so that its analysis takes three answers in a row and more."""
-    characters = sum(len(file.patch or "") for file in order.diff.files)  # none of them is more than a token
-    if order.depth is not Tier.HIGH or characters < PART_TOKENS:
+    if (
+        order.depth is not Tier.HIGH
+        or sum(estimate_tokens(file.patch or "") for file in order.diff.files) < PART_TOKENS
+    ):
         return False
     return len(parts_of(question_of(order, model))) > 1
 

@@ -56,12 +56,10 @@ def run(services: Services, claim: Claim, stage: Callable[[Services, Claim], boo
     try:
         with services.leases.hold(claim, STAGE_SECONDS[claim.stage]):
             _attempt(services, claim, stage)
-        seconds = time.monotonic() - started
-        services.ledger.took(claim.stage, seconds)
     except redis.RedisError as error:
         log.warning("redis_failed", commit=claim.id, stage=claim.stage, reason=type(error).__name__)
     else:
-        log.info("stage_ended", commit=claim.id, stage=claim.stage, seconds=round(seconds, 3))
+        log.info("stage_ended", commit=claim.id, stage=claim.stage, seconds=round(time.monotonic() - started, 3))
 
 
 def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim], bool]) -> None:
@@ -114,10 +112,8 @@ def _takes_long(services: Services, order: Order | None) -> bool:
 
 
 def _analysed_at_once(services: Services, claim: Claim, order: Order) -> bool:
-    started = time.monotonic()
-    written = _finish(services, claim, by_rules(order))
-    services.ledger.took(Stage.ANALYSE, time.monotonic() - started)
-    return written
+    began = time.monotonic()
+    return _finish(services, claim, by_rules(order), began)
 
 
 def analyse_commit(services: Services, claim: Claim) -> bool:
@@ -146,12 +142,12 @@ def _judged(services: Services, claim: Claim, order: Order, standing: Standing, 
     return case.weighed(answered) if answered else case.read()
 
 
-def _finish(services: Services, claim: Claim, judged: Judged) -> bool:
+def _finish(services: Services, claim: Claim, judged: Judged, began: float | None = None) -> bool:
     update = {
         "verdict": judged.verdict, "analysis": judged.analysis, "failure": None, "finished_at": datetime.now(UTC),
     }  # fmt: skip
     record = claim.record.model_copy(update=update)
-    written = _patiently(lambda: services.ledger.finish(claim, record))
+    written = _patiently(lambda: services.ledger.finish(claim, record, analysis_began=began))
     if written:
         keep_finished(services.ledger, record, view_for(services.settings, record.commit.repository))
     else:

@@ -90,13 +90,14 @@ from core.ledger.failed import FailedLedger
 from core.ledger.fragments import FragmentLedger, StoredDay
 from core.ledger.highlights import HighlightLedger
 from core.ledger.leading import LeadLedger
-from core.ledger.meters import BUCKETS, LastReport, MeterLedger, Meters, StageMeter
+from core.ledger.meters import LastReport, MeterLedger, Meters, StageMeter
 from core.ledger.money import FULL_DEPTH_SHARE, MoneyLedger, Spending
 from core.ledger.notices import Filing, Intent, News, NoticeLedger, OutboxState, Told, Trouble, Waiting
 from core.ledger.packing import NewerRecord, leave_to_newer
 from core.ledger.pauses import PauseLedger
 from core.ledger.publishing import Published, PublishLedger, Target, Unpublished
 from core.ledger.retention import RetentionLedger
+from core.ledger.runs import BUCKETS
 from core.ledger.searched import SearchedLedger
 from core.ledger.server import ServerFacts, ServerLedger
 from core.ledger.status import Status, StatusLedger

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.ledger.connection import Connection, P
+from core.ledger.runs import run_since
 from core.ledger.work import Claim, diff_from
 from core.models import Diff
 
@@ -51,7 +52,7 @@ class BatchLedger(Connection):
     def park(self, claim: Claim, latest: datetime | None) -> Standing:
         """Leave a commit to a batch until `latest` (None: there is no time), once; asked again: what came of it."""
         until = repr(latest.timestamp()) if latest else 0
-        way, *answer = self._run("park", claim.id, claim.token, until)
+        way, *answer = self._run("park", claim.id, claim.token, until, *run_since(claim.began))
         return Standing(way.decode(), zlib.decompress(answer[0]) if answer else b"")
 
     def drop_answer(self, claim: Claim) -> bool:

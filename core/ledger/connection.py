@@ -24,8 +24,7 @@ CONFIRMED_SHARE = 0.7  # of a command's time that replicas have for confirming a
 SCRIPTS = (
     "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
     "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer", "expire",
-    "notify_file", "notify_intend", "notify_settle", "lead", "kin", "take", "took",
-    "keep",
+    "notify_file", "notify_intend", "notify_settle", "lead", "kin", "take", "keep",
 )  # fmt: skip
 
 

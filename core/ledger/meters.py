@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,10 +9,9 @@ from typing import Any
 
 from core.ledger.connection import Connection, P
 from core.ledger.money import Spending, spending, token_ratios
+from core.ledger.runs import BUCKETS
 from core.ledger.work import Stage
 
-# Upper bounds in seconds of the histogram of stage durations; what is longer falls into a last one without a bound.
-BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 OUTCOMES = ("done", "put_off", "paused", "given_up", "lost")
 
 
@@ -90,10 +88,6 @@ class Meters:
 
 class MeterLedger(Connection):
     """Counts what happens, and reads all counts at once."""
-
-    def took(self, stage: Stage, seconds: float) -> None:
-        """Count one run of a stage; what became of it is counted where it is written down."""
-        self._run("took", stage, bisect_left(BUCKETS, seconds), round(seconds, 6))
 
     def crashed(self, stage: Stage) -> None:
         """Count a fault of our own."""

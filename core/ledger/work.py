@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from itertools import count
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from core.ledger.connection import Connection, P
 from core.ledger.money import amounts
 from core.ledger.packing import QUICK, NewerRecord, leave_to_newer, packed, packed_commit, unpacked
+from core.ledger.runs import NO_RUN, run_since
 from core.ledger.stories import names
 from core.models import CommitRecord, Diff, Push, Usage
 
@@ -47,6 +49,7 @@ class Stage(StrEnum):
 class Claim:
     """A lease on one commit's stage: what is known of it, and the token that proves the holder.
 
+    `began` is when it was taken, by the monotonic clock; None for one that is only to be given up.
     `batch` says where a commit stands that was left to a batch once (batches.py); empty for any other.
     """
 
@@ -57,6 +60,7 @@ class Claim:
     lost: int = 0
     diff: Diff | None = None
     batch: str = ""
+    began: float | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
@@ -144,10 +148,10 @@ class WorkLedger(Connection):
             known = unpacked(found.decode(), record, correction)
         except NewerRecord as newer:
             leave_to_newer(newer)
-            self._run("retry", found, token, NEWER_SECONDS, str(newer), "", 0)
+            self._run("retry", found, token, NEWER_SECONDS, str(newer), "", 0, *NO_RUN)
             return None
         return Claim(record=known, stage=Stage(held.decode()), token=token, attempts=attempts, lost=lost,
-                     diff=diff_from(diff), batch=batch.decode())  # fmt: skip
+                     diff=diff_from(diff), batch=batch.decode(), began=time.monotonic())  # fmt: skip
 
     def renew(self, held: Iterable[tuple[str, str]]) -> set[str]:
         """Extend leases, given as (id, token); returns the ids that are not held any more."""
@@ -162,13 +166,17 @@ class WorkLedger(Connection):
         `takes_long` says that the next stage will take much longer than of other commits.
         """
         squeezed = zlib.compress(diff.model_dump_json().encode(), 1)
+        long, run = int(takes_long), run_since(claim.began)
         return bool(self._run("advance", claim.id, claim.token, then, packed(record, QUICK), squeezed, DIFF_SECONDS,
-                              then, message, self.patience_seconds, int(takes_long)))  # fmt: skip
+                              then, message, self.patience_seconds, long, *run))  # fmt: skip
 
-    def finish(self, claim: Claim, record: CommitRecord, *, spent: Usage | None = None) -> bool:
+    def finish(
+        self, claim: Claim, record: CommitRecord, *, spent: Usage | None = None, analysis_began: float | None = None
+    ) -> bool:
         """Write a commit's last record: analysed, or given up when it has a failure; and count what it cost.
 
         `spent` is what is to be counted where that is not the usage of the record's analysis: one that was kept.
+        `analysis_began` is when the analysis was begun, where that was within an earlier stage; see `Claim.began`.
 
         False when the lease was lost: then the caller has `spend` to count the cost. Asking again after a lost answer
         is safe: it says True once more, and nothing is counted twice.
@@ -179,14 +187,16 @@ class WorkLedger(Connection):
         dirty = f"{commit.repository} {self.day_of(commit.landed_at)}"
         counters = [f"origin_{record.analysis.origin}", 1, *(("repeats", 1) if claim.lost else ())]
         return bool(self._run("finish", claim.id, claim.token, packed(record), outcome, dirty, self._today(),
-                              commit.repository, record.tier, *amounts(usage), len(named) // 2, *named,
+                              commit.repository, record.tier, *amounts(usage), *run_since(claim.began),
+                              *run_since(analysis_began), len(named) // 2, *named,
                               *counters))  # fmt: skip
 
     def retry(
         self, claim: Claim, wait: float, reason: str, *, back_to: Stage | None = None, counts: bool = True
     ) -> bool:
         """Put a stage off by `wait` seconds; it counts as an attempt or not. False when the lease was lost."""
-        return bool(self._run("retry", claim.id, claim.token, wait, reason[:500], back_to or "", int(counts)))
+        return bool(self._run("retry", claim.id, claim.token, wait, reason[:500], back_to or "", int(counts),
+                              *run_since(claim.began)))  # fmt: skip
 
     def sweep(self) -> Swept:
         """Find whatever is due and not done, and put it off by the queue's patience; the caller queues it again."""

@@ -1,13 +1,15 @@
 -- A stage's result is written and the next one queued. Returns 1, or 0 when the lease was lost and nothing is written.
 -- A commit that takes long there is noted for `take`, so that it need not wait for all that were before it; its message
 -- is queued as any.
--- ARGV: id, token, next stage, record, diff, diff lifetime seconds, queue, message, patience, whether it takes long (0, 1).
+-- ARGV: id, token, next stage, record, diff, diff lifetime seconds, queue, message, patience, whether it takes long (0 or
+--       1), the run (see `ran`).
 local MOST_NOTED = 1000
 local id = ARGV[1]
 local stage = held(id, ARGV[2])
 if not stage then return 0 end
 redis.call('SET', P .. 'record:' .. id, ARGV[4])
 meter(stage, 'done')
+ran(stage, 11)
 redis.call('SET', P .. 'diff:' .. id, ARGV[5], 'EX', ARGV[6])
 redis.call('ZREM', due_key(stage), id)
 redis.call('HSET', work_key(id), 'stage', ARGV[3], 'token', '', 'attempts', 0, 'queued', 1, 'not_before', 0)

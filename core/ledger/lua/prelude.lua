@@ -22,6 +22,13 @@ end
 -- One more of what became of the work of a stage: done, put_off, paused, given_up, lost.
 local function meter(stage, outcome) redis.call('HINCRBY', P .. 'meters', stage .. ' ' .. outcome, 1) end
 
+-- Counts one run of a stage. ARGV[from] and what follows: its bucket in the histogram ('': there was no run), seconds.
+local function ran(stage, from)
+  if ARGV[from] == '' then return end
+  redis.call('HINCRBY', P .. 'meters', stage .. ' le ' .. ARGV[from], 1)
+  redis.call('HINCRBYFLOAT', P .. 'meters', stage .. ' seconds', ARGV[from + 1])
+end
+
 -- What a person corrected a commit to, as JSON; nothing when nobody did.
 local function correction(id)
   local repository, sha = string.match(id, '^(.+)@(.+)$')
