@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 from base64 import b64encode
 from datetime import date, timedelta
 from typing import Any
@@ -96,6 +98,25 @@ def test_a_commit_page_says_who_came_to_its_tier() -> None:
     assert "模型由中升为高：旧客户端升级后请求会被拒绝；规则的依据：改动了 parser" in page
     assert "差异较长，分 5 部分读完。" in page
     assert "已删去 2 处提交中查无出处的名称或数字。" in page
+
+
+COMPILED = """
+import jinja2
+from report.html import html_page, load_templates
+from tests.records import pages
+load_templates()
+compiled, compile = [], jinja2.Environment.compile
+jinja2.Environment.compile = lambda self, source, name=None, *others, **options: (
+    compiled.append(name), compile(self, source, name, *others, **options))[1]
+for reports in pages().values():
+    html_page(reports)
+print(compiled)
+"""
+
+
+def test_after_templates_were_loaded_a_days_page_compiles_none() -> None:
+    ended = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=True, timeout=120)
+    assert ended.stdout.strip() == "[]"
 
 
 def test_pages_of_different_days_or_none_are_refused() -> None:

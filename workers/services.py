@@ -79,8 +79,10 @@ class Services:
 
     def load(self) -> None:
         """Load at once what the settings speak of, for children to share instead of loading it each for themselves."""
+        from report.html import load_templates
         from workers import rounds  # noqa: F401 - what the children are for
 
+        load_templates()
         _ = self.analyst
         if self.settings.github_token or self.settings.github_app_id:
             _ = self.github
