@@ -133,6 +133,26 @@ def test_more_threads_than_places_fetch_meanwhile_and_ask_no_more(
     assert (services.ledger.status([]).analysed, waiting(services.ledger)) == (4, 0)
 
 
+def test_as_many_calls_as_are_allowed_are_under_way_and_never_more(clone: Clone, redis_url: str) -> None:
+    with FakeAnthropic(key=KEY) as api:
+        api.together = 8  # nobody is answered before so many have come
+        followed = RepositorySettings(name=NAME, source=str(clone.path))
+        settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
+                            daybook_concurrency=8, daybook_repositories=(followed,))  # fmt: skip
+        services = connect(settings, redis_url, tuple(Stage))
+        ids = pushed(services, clone, 30)
+        threads = [threading.Thread(target=work_on, args=(services, one, Stage.FETCH, STAGES)) for one in ids[:10]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert services.analyst
+        services.analyst.close()
+        assert (services.ledger.status([]).analysed, waiting(services.ledger)) == (30, 0)
+        services.ledger.close()
+    assert api.most_concurrent == 8
+
+
 def test_a_thread_without_a_place_fetches_until_it_gets_one(
     asking: tuple[Services, FakeAnthropic], clone: Clone
 ) -> None:

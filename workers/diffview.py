@@ -45,7 +45,6 @@ _ONE_LINE = {
 }
 _MISSING = {"binary": "binary file", "too_large": "patch too large for the source to give"}
 
-_HUNK = re.compile(r"^@@ ", re.MULTILINE)
 _HEADER = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.{0,400})")
 _CONTEXT_LIMIT = 80
 # What starts at the left margin and is neither a bracket nor a comment: a definition, or as good a border as one.
@@ -343,12 +342,8 @@ def _count(lines: list[str], signs: str) -> int:
 
 def split_hunks(patch: str) -> list[str]:
     """A patch as its hunks, each from its `@@` to before the next; joined by newlines they are the patch again."""
-    if not patch:
-        return []
-    starts = [match.start() for match in _HUNK.finditer(patch)]
-    if not starts or starts[0] != 0:
-        starts.insert(0, 0)
-    return [patch[a : b - 1] for a, b in zip(starts, (*starts[1:], len(patch) + 1), strict=True)]
+    first, *others = patch.split("\n@@ ")
+    return [first, *(f"@@ {hunk}" for hunk in others)] if patch else []
 
 
 def _shown(hunk: str) -> str:
