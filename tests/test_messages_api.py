@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import socket
+import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from core.models import Usage
 from tests.fakes.anthropic import Behaviour, FakeAnthropic
 from tests.test_analyst import KEY, MODELS, analyse
 from workers.analyst import AnalysisRefused, Analyst
+from workers.fair_semaphore import FairSemaphore
 
 
 @pytest.fixture
@@ -68,6 +70,25 @@ def test_what_passes_is_transient(
         analyse(analyst)
     assert (caught.value.retry_after, caught.value.shared) == (retry_after, shared)
     assert len(api.requests) == 1  # the SDK did not retry by itself
+
+
+def test_a_limit_holds_for_calls_that_wait_for_their_turn_and_not_for_later_ones(api: FakeAnthropic) -> None:
+    api.script(Behaviour.RATE_LIMITED)
+    api.retry_after = "7"
+    calls = FairSemaphore(1)
+    analyst = Analyst(api_key=SecretStr(KEY), base_url=api.url, models=MODELS, timeout=20, calls=calls)
+    assert calls.acquire(0)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(analyse, analyst) for _ in range(3)]
+        while len(calls._waiting) < len(asked):  # nothing else tells that they have begun to wait
+            time.sleep(0.005)
+        calls.release()
+        failures = [future.exception() for future in asked]
+    waits = [(error.retry_after, error.shared) for error in failures if isinstance(error, Transient)]
+    assert waits == [(7.0, True)] * 3
+    assert len(api.requests) == 1
+    assert analyse(analyst).summary
+    analyst.close()
 
 
 def test_a_retry_after_date_is_understood(analyst: Analyst, api: FakeAnthropic) -> None:

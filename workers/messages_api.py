@@ -96,6 +96,14 @@ class _Line(BaseModel):
     result: BatchAnswer
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Limit:
+    """A limit that a call has met; each is another."""
+
+    reason: str
+    retry_after: float | None
+
+
 class MessagesApi:
     """One instance serves all threads of a process; it keeps one connection pool."""
 
@@ -110,6 +118,7 @@ class MessagesApi:
         obey(http_client)
         self._lifetimes = Lifetimes()
         self._calls = calls
+        self._limit: _Limit | None = None  # that was met last
         self._client = anthropic.Anthropic(
             api_key=api_key.get_secret_value(),
             base_url=base_url,
@@ -124,19 +133,29 @@ class MessagesApi:
 
     def ask(self, request: Request) -> Answer:
         """The API's answer; raises TooLong, AnalysisRefused or ModelUnavailable."""
-        with _translated(), self._turn():
+        with self._turn(), _translated():
             lifetime = self._lifetimes.choose(request.model, request.system)
             response = self._client.messages.with_raw_response.create(**_params(request, lifetime))
             return Answer.model_validate_json(response.http_response.content)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait, within this thread's deadline, until a call may be made; raises ModelUnavailable."""
-        deadline = current()
+        """Wait, within this thread's deadline, until a call may be made; raises ModelUnavailable.
+
+        A limit that another call meets meanwhile holds for those that wait too.
+        """
+        deadline, known = current(), self._limit
         if not self._calls.acquire(deadline.left if deadline else _PATIENCE):
             raise ModelUnavailable("there was no turn to call the model's API in time")
+        if (met := self._limit) and met is not known:
+            self._calls.release()
+            raise ModelUnavailable(met.reason, retry_after=met.retry_after, shared=True)
         try:
             yield
+        except ModelUnavailable as error:
+            if error.shared:
+                self._limit = _Limit(str(error), error.retry_after)
+            raise
         finally:
             self._calls.release()
 

@@ -140,7 +140,7 @@ def connect(settings: Settings, redis_url: str, stages: tuple[Stage, ...] = ()) 
 
 def analyses_of(calls: int) -> int:
     """How many analyses are under way beside so many calls: a few are made ready, or written down, meanwhile."""
-    return calls + calls // 8
+    return calls + calls // 4
 
 
 def _analyst(settings: Settings, ledger: Ledger, calls: FairSemaphore) -> Analyst | None:
