@@ -95,7 +95,7 @@ def _raced(folder: Path, cliff: Path, history: Path, messages: Sequence[Message]
         ours = [sys.executable, "-m", "cli.main", "report", REPOSITORY, str(DAY), "--out", str(out)]
         theirs = [str(cliff), "--config", str(folder / "cliff.toml"), "--repository", str(history), "--output",
                   str(folder / "cliff.md")]  # fmt: skip
-        environment = os.environ | {"REDIS_URL": server.url}
+        environment = _as_installed(folder) | {"REDIS_URL": server.url}
         times = [
             (_seconds(ours, folder, environment), _seconds(theirs, folder, environment)) for _ in range(ROUNDS + 1)
         ]
@@ -104,6 +104,12 @@ def _raced(folder: Path, cliff: Path, history: Path, messages: Sequence[Message]
         server.stop()
     mine, cliffs = zip(*times[1:], strict=True)
     return statistics.median(mine), statistics.median(cliffs)
+
+
+def _as_installed(folder: Path) -> dict[str, str]:
+    """An environment in which modules are compiled once: who develops may forbid it, an installation has them so."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}
 
 
 def _records(messages: Sequence[Message]) -> list[CommitRecord]:

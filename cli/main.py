@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -90,6 +91,8 @@ def main() -> None:
             f"daybook: unexpected {type(error).__name__}: {error}; run again with --debug to see where", err=True
         )
         sys.exit(1)
+    finally:
+        gc.freeze()  # all of it goes with the process: Python would look for cycles first, a tenth of a short command
 
 
 if __name__ == "__main__":

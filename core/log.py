@@ -6,9 +6,11 @@ import logging
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
+
+from core.light_imports import once_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +78,20 @@ class _Lines:
     debug = info = warning = error = critical = exception = write
 
 
+class Log:
+    """A module's log that loads structlog when there is something to tell, for what short commands load."""
+
+    def __getattr__(self, level: str) -> Any:
+        """The method of structlog's that tells an event of this level."""
+        return getattr(structlog.get_logger(), level)
+
+
 def only_errors() -> None:
     """Let a command speak for itself: events are for the processes, which set their log up themselves."""
+    once_loaded("structlog", _configure_only_errors)
+
+
+def _configure_only_errors() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 

@@ -29,7 +29,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(?:_[A-Za-z]{2,
 class Frozen(BaseModel):
     """Immutable, and refuses fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Kept(Frozen):
@@ -39,7 +39,7 @@ class Kept(Frozen):
     that have a default; when it changes what may stand in a field, it raises RECORD_VERSION. See docs/upgrade.md.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 class Tier(StrEnum):

@@ -66,7 +66,7 @@ MentionId = Annotated[str, AfterValidator(_mention)]
 class NotifyTable(BaseModel):
     """One `[[repository.notify]]`: the commits that all of its conditions hold for go to its channel."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     channel: ChannelName
     min_tier: Tier | None = Field(default=None, description="None: SLACK_MIN_TIER")
@@ -115,7 +115,7 @@ class NotifyTable(BaseModel):
 class FeishuBot(BaseModel):
     """One `[[feishu]]`: a group's custom bot of Feishu or Lark, whose channel is `feishu:NAME`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: Annotated[str, AfterValidator(_bot_name)]
     url: WebhookAddress

@@ -45,7 +45,7 @@ def _all_by_model() -> dict[Tier, AnalysisMode]:
 class Watch(BaseModel):
     """Paths, symbols and flags that raise a commit to high, and whom to mention."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     paths: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Watch(BaseModel):
 class RepositorySettings(BaseModel):
     """One `[[repository]]` of daybook.toml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: RepositoryName
     source: str = Field(default="github", description="`github`, or the path of a clone")
@@ -140,7 +140,7 @@ def _default_table(name: str) -> RepositorySettings:
 class Settings(BaseSettings):
     """Everything that can be set, from the environment and the `.env` beside the process."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, defer_build=True)
 
     redis_ca_file: Path | None = Field(
         default=None, description="who signed Redis's certificate; default: the system's"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
 from redis import RedisError
 
 from core.ledger.fragments import FORMS
 from core.ledger.packing import packed, unpacked
+from core.log import Log
 from core.undisturbed import undisturbed
 from report.daily import Entry, entry_from_record, web_site
 from report.fragments import fragment_of, made_by, made_from
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from report.shelf import Stored
     from report.view import View
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Fragments(Protocol):

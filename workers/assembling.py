@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
 from pydantic import ValidationError
 
 from core.ledger import day_bounds
 from core.ledger.fragments import FORMS
+from core.log import Log
 from core.undisturbed import undisturbed
 from report.daily import DailyReport, Entry, Rewrite, assemble
 from report.expired import expired_entries
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from report.json import Outline
 
-log = structlog.get_logger()
+log = Log()
 
 
 @undisturbed()

@@ -16,7 +16,7 @@ class AlertState(BaseModel):
     `told` says that somebody was told of it; `gone_since` is when it ceased, None while it holds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     text: str
     calm: str

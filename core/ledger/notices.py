@@ -20,7 +20,7 @@ Result = Literal["told", "moot", "dropped", "repeated", "refused"]
 
 
 class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Told(_Kept):

@@ -19,16 +19,16 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import DaybookError
+from core.log import Log
 from core.models import RECORD_VERSION, Commit, CommitRecord, Correction
 
 if TYPE_CHECKING:
     from pydantic.main import IncEx
 
-log = structlog.get_logger()
+log = Log()
 
 PLAIN, DEFLATED, ZLIB = 0x01, 0x03, 0x78
 # Dictionary and encoding of a form; all are read, the one named above is written.

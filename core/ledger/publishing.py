@@ -20,7 +20,7 @@ class Published(BaseModel):
     `number` is an issue's; with it and no digest, the issue was made and not filled yet.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     place: str
     digest: str = ""
@@ -31,7 +31,7 @@ class Published(BaseModel):
 class Unpublished(BaseModel):
     """Why a day's report could not be published, since when, and after how many attempts."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     reason: str
     since: AwareDatetime
