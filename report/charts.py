@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from core.models import Tier
 from report.prose import html_text
+from report.table import Table
 from report.trend import TREND_DAYS, DayCount, first_day
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 AREAS_SHOWN = 6
 _QUARTER_SECONDS = 900
+_QUARTER = _QUARTER_SECONDS * 1_000_000  # in microseconds
 
 # Units of the drawings; the page scales them to its own width.
 _WIDTH, _TOP, _BASE, _HEIGHT = 300.0, 13.0, 74.0, 88.0
@@ -65,7 +67,7 @@ def hours_chart(report: DailyReport, words: Labels) -> Markup:
         return Markup("")
     hours: list[Counts] = [dict.fromkeys(Tier, 0) for _ in range(24)]
     for (hour, tier), times in Counter(
-        zip(_hours(report), (commit.tier for commit in report.commits), strict=True)
+        zip(_hours(report), Table.of(report.commits).column("tier"), strict=True)
     ).items():
         hours[hour][tier] += times
     slots = [_Slot(f"{hour:02}:00", counts, f"{hour}" if hour % 6 == 0 else "") for hour, counts in enumerate(hours)]
@@ -75,7 +77,7 @@ def hours_chart(report: DailyReport, words: Labels) -> Markup:
 
 def _hours(report: DailyReport) -> Iterator[int]:
     """The hour in which each commit landed, by the report's time zone, whose offset is one of quarters of an hour."""
-    quarters = [int(commit.landed_at.timestamp()) // _QUARTER_SECONDS for commit in report.commits]
+    quarters = [landed // _QUARTER for landed in Table.of(report.commits).column("landed")]
     known = {quarter: datetime.fromtimestamp(quarter * _QUARTER_SECONDS, report.zone).hour for quarter in set(quarters)}
     return map(known.__getitem__, quarters)
 
@@ -83,7 +85,8 @@ def _hours(report: DailyReport) -> Iterator[int]:
 def areas_chart(report: DailyReport, words: Labels) -> Markup:
     """The areas that most commits of the day touch, each with a bar; nothing when no diff is known."""
     touched: dict[str, Counts] = {}
-    alike = Counter([(commit.brief.areas, commit.tier) for commit in report.commits])
+    commits = Table.of(report.commits)
+    alike = Counter(zip(commits.column("areas"), commits.column("tier"), strict=True))
     for (areas, tier), times in alike.items():
         for area in areas:
             touched.setdefault(area, dict.fromkeys(Tier, 0))[tier] += times

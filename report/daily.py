@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from functools import cached_property
@@ -10,7 +9,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapSerializer,
+    WrapValidator,
+)
 
 from core.models import (
     Analysis,
@@ -37,6 +44,7 @@ from report.highlights import Highlight, Written, highlights
 from report.kinship import Called, Told, called_from_record, concerned, told_from_record
 from report.labels import labels
 from report.stories import Relation, Stories, file_stories, fold, tell
+from report.table import Table, taken
 from report.titles import shown_title
 from report.trend import DayCount, first_day
 from report.view import View, view_of
@@ -44,7 +52,7 @@ from report.view import View, view_of
 if TYPE_CHECKING:
     from core.ledger.fragments import Form
     from report.prose import Origin
-    from report.shelf import Shelf
+    from report.shelf import Piece, Shelf
 
 REPORT_VERSION: Literal[1] = 1
 
@@ -168,6 +176,15 @@ class Source(Frozen):
     rewrites: tuple[Rewrite, ...] = ()
 
 
+def _as_it_is(given: object, read: ValidatorFunctionWrapHandler) -> Sequence[Entry]:
+    """Entries that were made here: each of a table would be made only to be looked at."""
+    return given if isinstance(given, Table) else tuple(read(given))
+
+
+def _as_any(entries: Sequence[Entry], write: SerializerFunctionWrapHandler) -> Any:
+    return write(tuple(entries))
+
+
 class DailyReport(Frozen):
     """One repository's day. Every view (Markdown, HTML, JSON) is made from this and nothing else."""
 
@@ -178,7 +195,9 @@ class DailyReport(Frozen):
     language: Language
     revision: int = Field(ge=1, description="counts the pages of this day that differed")
     commit_url: WebUrl | None = Field(description="where the repository lies on the web, such as https://github.com")
-    entries: tuple[Entry, ...] = Field(description="newest first; `commits` are those within them too")
+    entries: Annotated[Sequence[Entry], WrapValidator(_as_it_is), WrapSerializer(_as_any)] = Field(
+        description="newest first; `commits` are those within them too"
+    )
     highlights: tuple[Highlight, ...] = Field(default=(), description="what matters most, at most six lines")
     highlights_by: str | None = Field(default=None, description="the model that wrote them; None: out of the analyses")
     compatibility: tuple[Compatibility, ...] = Field(default=(), description="the most telling first")
@@ -223,18 +242,23 @@ class DailyReport(Frozen):
     @cached_property
     def places(self) -> Mapping[Tier, Sequence[int]]:
         """The places of each tier's commits among the entries, from 0."""
-        tiers = [entry.tier for entry in self.entries]
+        tiers = self.table.column("tier")
         return {tier: [place for place, other in enumerate(tiers) if other is tier] for tier in Tier}
+
+    @cached_property
+    def table(self) -> Table:
+        """The entries by columns."""
+        return Table.of(self.entries)
 
     @cached_property
     def storied(self) -> Collection[int]:
         """The places of the entries that have something to tell of other commits."""
-        return {place for place, entry in enumerate(self.entries) if entry.relations or entry.folded}
+        return {place for place in self.table.told if self.entries[place].relations or self.entries[place].folded}
 
     def parts(self, form: Form, make: Callable[[View, Entry], Sequence[Any]]) -> list[list[Any]]:
         """The parts of all entries in a form, by columns: as they were kept, or else as `make` makes them."""
         shelf, rows = self._shelved
-        columns = [[column[row] for row in rows] for column in shelf.forms.get(form, ())] if shelf else []
+        columns = [taken(column, rows) for column in shelf.forms.get(form, ())] if shelf else []
         wanting = [place for place, row in enumerate(rows) if row < 0] if columns else range(len(rows))
         for place in wanting:
             parts = self._parts_of(self.entries[place], form) or make(self.view, self.entries[place])
@@ -248,13 +272,12 @@ class DailyReport(Frozen):
         return kept[0].parts(form, kept[1]) if kept else None
 
     @cached_property
-    def _shelved(self) -> tuple[Shelf | None, list[int]]:
-        """Where most entries are kept, and in which row each is: -1 for those that are elsewhere or nowhere."""
-        view = self.view
-        kept = [entry.kept_for(view) for entry in self.entries]
-        most = Counter([id(one[0]) for one in kept if one]).most_common(1)
-        shelf = next((one[0] for one in kept if one and id(one[0]) == most[0][0]), None)
-        return shelf, [one[1] if one and one[0] is shelf else -1 for one in kept]
+    def _shelved(self) -> tuple[Shelf | None, Sequence[int]]:
+        """Where entries are kept for this view, and in which row each is: -1 for who is elsewhere or nowhere."""
+        shelf = self.table.shelf
+        if shelf is None or shelf.view is not self.view:
+            return None, range(len(self.entries))
+        return shelf, self.table.column("row")
 
     def count(self, tier: Tier) -> int:
         """How many commits are filed in a tier."""
@@ -262,15 +285,23 @@ class DailyReport(Frozen):
         return counted
 
     @cached_property
-    def commits(self) -> tuple[Member, ...]:
+    def commits(self) -> Sequence[Member]:
         """Every commit, newest first, those too that are shown within the entry of another."""
-        folded = [member for entry in self.entries for member in entry.folded]
+        if self.table.whole is not self.table:
+            return self.table.whole
+        folded = [member for place in self.table.told for member in self.entries[place].folded]
         return _newest_first((*self.entries, *folded)) if folded else self.entries
+
+    def rows_of_all(self, rows: Sequence[Piece], make: Callable[[Member], Piece]) -> list[Piece]:
+        """The rows of `commits`, of which those of the entries are given and the others are made."""
+        known = dict(zip(self.table.column("sha"), rows, strict=True))
+        shas = Table.of(self.commits).column("sha")
+        return [known.get(sha) or make(self.commits[place]) for place, sha in enumerate(shas)]
 
     def __copy__(self) -> Self:
         """A copy that works out anew what hangs on its entries, which may be others."""
         copied = super().__copy__()
-        for name in ("_groups", "places", "storied", "_shelved", "commits"):
+        for name in ("table", "_groups", "places", "storied", "_shelved", "commits"):
             copied.__dict__.pop(name, None)
         return copied
 
@@ -326,24 +357,31 @@ def assemble(
 
 def _filed(
     commits: Sequence[CommitRecord | Entry], elsewhere: Sequence[CommitRecord], expired: Sequence[Entry], zone: tzinfo
-) -> tuple[tuple[Entry, ...], tuple[Member, ...]]:
+) -> tuple[Table, Table]:
     """The entries of a page, newest first, and all commits in them, each where its story files it."""
     told = [member for entry in expired for member in (entry, *entry.folded)]
-    known = {member.sha for member in told}
-    alone = [entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits]
-    ordered = _newest_first(one for one in alone if one.sha not in known)
+    ordered = _table(commits).without({member.sha for member in told}).newest_first()
     stories = _stories(ordered, [told_from_record(record) for record in elsewhere], zone)
     filed = file_stories(ordered, stories)
     shown = fold(filed, stories)
-    return _newest_first((*shown, *expired)) if expired else shown, (*filed, *told)
+    if not expired:
+        return shown, filed
+    return Table.of(_newest_first((*shown, *expired))), Table.of((*filed, *told))
 
 
-def _stories(day: Sequence[Entry], elsewhere: Sequence[Told], zone: tzinfo) -> Stories:
+def _table(commits: Sequence[CommitRecord | Entry]) -> Table:
+    if isinstance(commits, Table):
+        return commits
+    return Table.of(entry_from_record(one) if isinstance(one, CommitRecord) else one for one in commits)
+
+
+def _stories(day: Table, elsewhere: Sequence[Told], zone: tzinfo) -> Stories:
     """The stories of a day; only of those that may have one, all is looked at that they need."""
-    by_sha = {one.sha: one for one in day}
-    speaking = [one.told for one in day if one.called.speaks]
-    some = concerned({one.sha: one.called for one in day}, speaking, elsewhere)
-    return tell((by_sha[sha].told for sha in some), elsewhere, zone, lambda sha: by_sha[sha].may_cancel)
+    called = map(Called._make, zip(*(day.column(name) for name in Called._fields), strict=True))
+    speaking = [day[place].told for place, speaks in enumerate(day.column("speaks")) if speaks]
+    some = concerned(dict(zip(day.column("sha"), called, strict=True)), speaking, elsewhere)
+    entries = {sha: day[place] for sha, place in day.places_of(some).items()}
+    return tell((one.told for one in entries.values()), elsewhere, zone, lambda sha: entries[sha].may_cancel)
 
 
 def web_site(web_url: str | None, repository: str) -> str | None:
@@ -390,8 +428,9 @@ def _state(record: CommitRecord) -> State:
     return record.analysis.origin if record.analysis else "pending"
 
 
-def _compatibility(entries: Iterable[Entry], day: date) -> tuple[Compatibility, ...]:
-    lasting = [entry for entry in entries if entry.brief.changed and not entry.cancelled]
+def _compatibility(entries: Table, day: date) -> tuple[Compatibility, ...]:
+    changing = [entries[place] for place, changed in enumerate(entries.column("changed")) if changed]
+    lasting = [entry for entry in changing if not entry.cancelled]
     return table(change for entry in lasting for change in changes_of(entry.sha, day, entry.public_changes))
 
 

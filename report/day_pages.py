@@ -14,7 +14,7 @@ from core.days import day_from
 from core.ledger.fragments import Form
 from core.ledger.stories import AmbiguousSha
 from core.models import SHA_PATTERN, Language
-from report.daily import DailyReport, Entry, assemble, entry_from_record
+from report.daily import DailyReport, assemble, entry_from_record
 from report.expired import alone
 from report.history import Damaged, History
 from report.html import Link, commit_page, html_bytes, notice_page
@@ -23,6 +23,7 @@ from report.labels import labels
 from report.markdown import markdown_bytes
 from report.pages import Pages, counts
 from report.reading import entries_of_day, view_for
+from report.table import Table
 from report.trend import first_day
 
 _DAY_FILE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(\.md|\.json)?", re.ASCII)
@@ -110,7 +111,7 @@ class DayPages(Pages):
         """A report of one commit alone: from its record or, when that has expired, from its day's kept report."""
         if record := self.ledger.record(repository, sha):
             day = record.commit.landed_at.astimezone(self.settings.zone).date()
-            return self._assembled(repository, day, [entry_from_record(record)])
+            return self._assembled(repository, day, Table.of([entry_from_record(record)]))
         past = self.ledger.past_day(repository, sha)
         kept = self.histories.of(repository).report(past) if past else None
         return alone(kept, sha) if kept else None
@@ -145,7 +146,7 @@ class DayPages(Pages):
         entries = self._entries(history.repository, day, form)
         return self._assembled(history.repository, day, entries, history=history, still_open=True)
 
-    def _entries(self, repository: str, day: date, form: Form) -> list[Entry]:
+    def _entries(self, repository: str, day: date, form: Form) -> Table:
         return entries_of_day(self.ledger, day, view_for(self.settings, repository), [form])
 
     def _is_open(self, history: History, day: date) -> bool:
@@ -156,7 +157,7 @@ class DayPages(Pages):
         self,
         repository: str,
         day: date,
-        entries: Sequence[Entry],
+        entries: Table,
         *,
         history: History | None = None,
         still_open: bool = False,
@@ -172,7 +173,7 @@ class DayPages(Pages):
             web_url=self.settings.web_url(repository),
             earlier=counts(history.summaries(month).values()) if history else (),
             still_open=still_open,
-            elsewhere=self.ledger.kin_of(repository, {entry.sha: entry.called.looked_up for entry in entries}),
+            elsewhere=self.ledger.kin_of(repository, entries.looked_up()),
         )
 
     def _around(self, history: History, day: date) -> list[Link]:

@@ -14,8 +14,8 @@ from core.models import Found, Frozen, Tier, Usage, added
 from report.brief import AMOUNTS, Brief
 
 if TYPE_CHECKING:
-    from report.daily import Member
     from report.highlights import Written
+    from report.table import Table
 
 
 COVERED = frozenset({"model", "rules", "degraded"})  # the states of commits that have the analysis they should have
@@ -75,13 +75,11 @@ class Sums(NamedTuple):
     names: Names
 
 
-def sums(entries: Sequence[Member], written: Written | None) -> Sums:
+def sums(entries: Table, written: Written | None) -> Sums:
     """The figures of some commits, and of the highlights when the model wrote them."""
-    counted = Counter([entry.tier for entry in entries])
+    counted = Counter(entries.column("tier"))
     tiers = Tiers(**{tier.value: counted[tier] for tier in Tier})
-    # By columns: a day has thousands of commits, and each would be asked for a dozen values.
-    columns = list(zip(*[entry.brief for entry in entries], strict=True)) or [()] * len(Brief._fields)
-    briefs: Briefs = dict(zip(Brief._fields, columns, strict=True))
+    briefs: Briefs = {name: entries.column(name) for name in Brief._fields}
     names = Names(checked=sum(briefs["names_checked"]), removed=sum(briefs["names_removed"]))
     return Sums(tiers, coverage(entries, briefs), usage(briefs, written), spending(entries, briefs, written), names)
 
@@ -89,9 +87,9 @@ def sums(entries: Sequence[Member], written: Written | None) -> Sums:
 Briefs = Mapping[str, Sequence[Any]]  # the values of some commits' briefs, by what they are
 
 
-def coverage(entries: Sequence[Member], briefs: Briefs) -> Coverage:
+def coverage(entries: Table, briefs: Briefs) -> Coverage:
     """How many of some commits are analysed, and by whom."""
-    states = Counter([entry.state for entry in entries])
+    states = Counter(entries.column("state"))
     limits = Counter(zip(briefs["limit"], briefs["origin"], strict=True))
     return Coverage(
         total=len(entries),
@@ -100,7 +98,7 @@ def coverage(entries: Sequence[Member], briefs: Briefs) -> Coverage:
         rules=states["rules"],
         degraded=states["degraded"] + states["given_up"],
         pending=states["pending"],
-        backfilled=[entry.found_by for entry in entries].count(Found.BACKFILL),
+        backfilled=entries.column("found_by").count(Found.BACKFILL),
         budget_shallower=limits["budget", "model"],
         budget_rules=limits["budget", "rules"],
     )
@@ -114,10 +112,10 @@ def usage(briefs: Briefs, written: Written | None) -> Usage:
     return whole.model_copy(update={"cost_usd": _dollars([whole.cost_usd])})
 
 
-def spending(entries: Sequence[Member], briefs: Briefs, written: Written | None) -> Spending:
+def spending(entries: Table, briefs: Briefs, written: Written | None) -> Spending:
     """Dollars of some commits by tier; the highlights count as high: the same model writes them."""
     costs: dict[Tier, list[float]] = {tier: [] for tier in Tier}
-    for tier, cost in zip([entry.tier for entry in entries], briefs["cost_usd"], strict=True):
+    for tier, cost in zip(entries.column("tier"), briefs["cost_usd"], strict=True):
         costs[tier].append(cost)
     batched = list(compress(briefs["cost_usd"], briefs["batch"]))
     if written:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from core.models import ChangeType
 from report.charts import area_name
 from report.prose import clean
+from report.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from report.daily import DailyReport, Entry, Member
+    from report.daily import DailyReport
     from report.labels import Labels
 
 
@@ -40,13 +41,13 @@ class Filters:
 
 def filters(reports: Sequence[DailyReport], words: Labels) -> Filters:
     """The filters of a page; `words` name the types and the top of a repository."""
-    commits = [commit for report in reports for commit in report.commits]
+    commits = [Table.of(report.commits) for report in reports]
     kinds = {key: _Kind(key[0], *how, commits, words) for key, how in _KINDS.items()}
     marks: dict[str, str] = {}
     for report in reports:
-        columns = [kind.marks(report.entries) for kind in kinds.values()]
-        told = map("".join, zip([entry.tier.value for entry in report.entries], *columns, strict=True))
-        marks |= zip(map(report.view.anchor, report.entries), told, strict=True)
+        columns = [kind.marks(report.table) for kind in kinds.values()]
+        told = map("".join, zip([tier.value for tier in report.table.column("tier")], *columns, strict=True))
+        marks |= zip(report.view.anchors(report.table.column("sha")), told, strict=True)
     return Filters({key: kind.choices for key, kind in kinds.items()}, marks)
 
 
@@ -56,13 +57,13 @@ class _Kind:
     def __init__(
         self,
         letter: str,
-        values_of: Callable[[Iterable[Member]], list[tuple[str, ...]]],
+        values_of: Callable[[Table], Iterable[tuple[str, ...]]],
         name_of: Callable[[str, Labels], str],
-        commits: Iterable[Member],
+        commits: Iterable[Table],
         words: Labels,
     ) -> None:
         self._values_of = values_of
-        alike = Counter(values_of(commits))
+        alike = Counter(chain.from_iterable(map(values_of, commits)))
         names = {values: tuple(dict.fromkeys(name_of(value, words) for value in values)) for values in alike}
         counted: Counter[str] = Counter()
         for values, times in alike.items():
@@ -73,13 +74,13 @@ class _Kind:
         self._marks = {values: tuple(known[name] for name in some) for values, some in names.items()}
         self._joined = {values: _spaced(some) for values, some in self._marks.items()}
 
-    def marks(self, entries: Sequence[Entry]) -> list[str]:
+    def marks(self, entries: Table) -> list[str]:
         """The marks of each entry and of those that it holds, each once, with a space before each."""
-        found = [self._joined[values] for values in self._values_of(entries)]
-        for place, entry in enumerate(entries):
-            if entry.folded:
-                every = map(self._marks.__getitem__, self._values_of((entry, *entry.folded)))
-                found[place] = _spaced(dict.fromkeys(chain.from_iterable(every)))
+        found = list(map(self._joined.__getitem__, self._values_of(entries)))
+        for place in entries.told:
+            together = Table.of((entries[place], *entries[place].folded))
+            every = map(self._marks.__getitem__, self._values_of(together))
+            found[place] = _spaced(dict.fromkeys(chain.from_iterable(every)))
         return found
 
 
@@ -87,16 +88,16 @@ def _spaced(marks: Iterable[str]) -> str:
     return "".join([f" {mark}" for mark in marks])
 
 
-def _types(commits: Iterable[Member]) -> list[tuple[str, ...]]:
-    return [commit.brief.types for commit in commits]
+def _types(commits: Table) -> Iterable[tuple[str, ...]]:
+    return commits.column("types")
 
 
-def _areas(commits: Iterable[Member]) -> list[tuple[str, ...]]:
-    return [commit.brief.areas for commit in commits]
+def _areas(commits: Table) -> Iterable[tuple[str, ...]]:
+    return commits.column("areas")
 
 
-def _authors(commits: Iterable[Member]) -> list[tuple[str, ...]]:
-    return [(commit.author,) for commit in commits]
+def _authors(commits: Table) -> Iterable[tuple[str, ...]]:
+    return zip(commits.column("author"))
 
 
 def _type(kind: str, words: Labels) -> str:

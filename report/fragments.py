@@ -14,6 +14,7 @@ the record that it was made from, so that whoever does not find what he looks fo
 from __future__ import annotations
 
 import hashlib
+import sys
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @cache
 def made_by(view: View) -> str:
     """Under what the fragments of a view are kept: a digest of it, and of the code, words and templates that render."""
-    return hashlib.sha256(f"{_code()} {view!r}".encode()).hexdigest()[: 2 * DIGEST_BYTES]
+    return hashlib.sha256(f"{_code()} {sys.byteorder} {view!r}".encode()).hexdigest()[: 2 * DIGEST_BYTES]
 
 
 @cache

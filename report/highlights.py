@@ -6,13 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import count
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from core.models import ChangeType, Frozen, Language, Sha, Tier, Usage
 from report.prose import clean, shorten
+from report.table import Table
 
 if TYPE_CHECKING:
     from report.daily import Entry
@@ -50,17 +50,28 @@ class Written(Frozen):
     usage: Usage
 
 
-def notable(entries: Iterable[Entry]) -> list[Entry]:
+def notable(entries: Sequence[Entry]) -> list[Entry]:
     """The analysed commits of high and medium tier, those that matter most first; what cancels out is none."""
-    found = [entry for entry in entries if entry.tier is not Tier.LOW and entry.brief.origin and not entry.cancelled]
-    weights = [(_TIERS[entry.tier], _rank(entry.brief.types), -entry.brief.score, entry.sha) for entry in found]
-    ordered = sorted(zip(weights, count(), strict=False))  # a sha is there once, so that the number is not looked at
-    return [found[place] for _, place in ordered]
+    return [entries[place] for place in _notable(Table.of(entries))]
 
 
-def basis(entries: Iterable[Entry], language: Language) -> str:
+def _notable(entries: Table) -> list[int]:
+    """The places of the same."""
+    columns = (entries.column(name) for name in ("tier", "types", "score", "sha", "origin"))
+    weights = [
+        (_TIERS[tier], _rank(types), -score, sha, place)
+        for place, (tier, types, score, sha, origin) in enumerate(zip(*columns, strict=True))
+        if tier is not Tier.LOW and origin
+    ]
+    cancelled = {place for place in entries.told if entries[place].cancelled}
+    return [place for *_, place in sorted(weights) if place not in cancelled]
+
+
+def basis(entries: Sequence[Entry], language: Language) -> str:
     """The same for the same notable commits in the same tiers and language."""
-    lines = sorted(f"{entry.sha} {entry.tier}" for entry in notable(entries))
+    table = Table.of(entries)
+    shas, tiers = table.column("sha"), table.column("tier")
+    lines = sorted(f"{shas[place]} {tiers[place]}" for place in _notable(table))
     return hashlib.sha256("\n".join([language, *lines]).encode()).hexdigest()
 
 
@@ -73,18 +84,20 @@ def highlights(
     return composed(entries, labels), None
 
 
-def composed(entries: Iterable[Entry], labels: Labels) -> tuple[Highlight, ...]:
+def composed(entries: Sequence[Entry], labels: Labels) -> tuple[Highlight, ...]:
     """At most six lines: the high commits, filled up to three with medium ones; a pull request's commits share a line.
 
     Where there are more than six, the last line names the other high commits together.
     """
-    groups = _by_pull_request(notable(entries))
-    high = [group for group in groups if group[0].tier is Tier.HIGH]
+    table = Table.of(entries)
+    groups, tiers = _by_pull_request(table), table.column("tier")
+    high = [group for group in groups if tiers[group[0]] is Tier.HIGH]
     if len(high) > MOST:
-        rest = [entry.sha for group in high[MOST - 1 :] for entry in group]
+        shas = table.column("sha")
+        rest = [shas[place] for group in high[MOST - 1 :] for place in group]
         last = Highlight(text=labels.word("highlights_rest", n=len(rest)), shas=tuple(rest))
-        return (*_lines(high[: MOST - 1]), last)
-    return tuple(_lines(groups[: max(FEWEST, len(high))]))
+        return (*_lines(table, high[: MOST - 1]), last)
+    return tuple(_lines(table, groups[: max(FEWEST, len(high))]))
 
 
 @lru_cache(1024)
@@ -92,18 +105,20 @@ def _rank(types: tuple[str, ...]) -> int:
     return min((_RANKS[kind] for kind in types if kind in _RANKS), default=len(_RANKS))
 
 
-def _by_pull_request(entries: Sequence[Entry]) -> list[list[Entry]]:
-    groups: dict[int | str, list[Entry]] = {}
-    for entry in entries:
-        number = entry.brief.pull_request
-        groups.setdefault(number or entry.sha, []).append(entry)
+def _by_pull_request(entries: Table) -> list[list[int]]:
+    """The places of notable commits."""
+    numbers = entries.column("pull_request")
+    groups: dict[int, list[int]] = {}
+    for place in _notable(entries):
+        groups.setdefault(numbers[place] or -1 - place, []).append(place)
     return list(groups.values())
 
 
-def _lines(groups: Iterable[Sequence[Entry]]) -> Iterator[Highlight]:
+def _lines(entries: Table, groups: Iterable[Sequence[int]]) -> Iterator[Highlight]:
     """A line for each group; those that say the same are one."""
     said: dict[str, tuple[str, ...]] = {}
-    for line in map(_line, groups):
+    for group in groups:
+        line = _line([entries[place] for place in group])
         said[line.text] = (*said.get(line.text, ()), *line.shas)
     return (Highlight(text=text, shas=shas) for text, shas in said.items())
 

@@ -75,8 +75,7 @@ class Entries:
         """The table of all commits."""
         rows, view = self._parts[report.repository].row, report.view
         if report.commits is not report.entries:
-            known = {entry.sha: row for entry, row in zip(report.entries, rows, strict=True)}
-            rows = [known.get(commit.sha) or self._row(view, commit) for commit in report.commits]
+            rows = report.rows_of_all(rows, lambda commit: self._row(view, commit))
         return self._place(rows)
 
     def contents(self, report: DailyReport, tier: Tier) -> Markup:
@@ -112,9 +111,10 @@ class Entries:
     def _articles(self, report: DailyReport, places: Iterable[int]) -> Iterator[Piece]:
         _, _, opened, articles, stories = self._parts[report.repository]
         view, entries, storied = report.view, report.entries, report.storied
+        anchors = list(view.anchors(report.table.column("sha")))
         for place in places:
             yield opened[place]
-            yield self._marks[view.anchor(entries[place])].encode()
+            yield self._marks[anchors[place]].encode()
             if place in storied:
                 told = self._macros["story"](report, entries[place], self._address, view.words).encode()
                 yield articles[place][: stories[place]]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import astuple
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,7 @@ from pydantic_core import from_json
 from core.models import Found, PublicChange, Tier
 from core.references import Reference
 from report.brief import AMOUNTS
+from report.table import landed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from report.daily import Entry
 
 DIGEST_BYTES = 16
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Sizes(NamedTuple):
@@ -66,6 +64,7 @@ class Rest(NamedTuple):
 
 
 _IN_BRIEF = ("pull_request", *(name for name in AMOUNTS if name != "cost_usd"), "names_checked", "names_removed")
+# The widest first, so that each stands at a multiple of its width.
 _NUMBERS = {
     "made_from": f"{DIGEST_BYTES}s",
     "landed": "q",  # microseconds since 1970
@@ -73,12 +72,13 @@ _NUMBERS = {
     **dict.fromkeys(_IN_BRIEF, "q"),
     **dict.fromkeys(("cost_usd", "score"), "d"),
     "key": "Q",
-    **dict.fromkeys(("batch", "changed", "speaks", "merges"), "?"),
     **dict.fromkeys(Sizes._fields, "I"),
+    **dict.fromkeys(("batch", "changed", "speaks", "merges"), "?"),
 }
 _WORDS = ("standing", "author", "types", "areas", "series", "looked_up")
 _STANDING = ("tier", "found_by", "state", "origin", "limit")  # few words of few commits are others' too
-_PACKED = struct.Struct("<" + " ".join(_NUMBERS.values()))
+_PACKED = struct.Struct("@" + " ".join([*_NUMBERS.values(), "0q"]))  # a line's end is where the next one may begin
+_WIDTHS = {"q": 8, "d": 8, "Q": 8, "I": 4, "?": 1}
 
 Columns = dict[str, "list[Any]"]  # the values of each kind, one for each commit
 
@@ -86,8 +86,7 @@ Columns = dict[str, "list[Any]"]  # the values of each kind, one for each commit
 def numbers_of(made_from: bytes, sizes: Sizes, entry: Entry) -> bytes:
     """The first half of a commit's line; `made_from` is a digest of what it was made from."""
     brief, called = entry.brief, entry.called
-    landed = (entry.landed_at - _EPOCH) // _MICROSECOND
-    known = {"made_from": made_from, "landed": landed, "position": entry.position}
+    known = {"made_from": made_from, "landed": landed(entry), "position": entry.position}
     known |= brief._asdict() | called._asdict() | sizes._asdict()
     return _PACKED.pack(*(known[name] for name in _NUMBERS))
 
@@ -122,7 +121,7 @@ def _dumped(values: list[Any] | tuple[Any, ...]) -> bytes:
 
 
 def columns_from(numbers: bytes, words: bytes) -> Columns:
-    """Some lines, one behind the other, by columns: the fields of an entry, of its `Brief`, its `Called` and `Sizes`.
+    """Some lines, one behind the other, by columns: those of a table (table.py), and the fields of `Sizes`.
 
     Raises ValueError for what is no lines.
     """
@@ -132,11 +131,22 @@ def columns_from(numbers: bytes, words: bytes) -> Columns:
     values = from_json(b"[" + words.removesuffix(b",") + b"]")
     if len(values) != count * len(_WORDS):
         raise ValueError(f"{len(values)} words are not those of {count} commits")
-    found = dict(zip(_NUMBERS, _turned(_PACKED.iter_unpack(numbers), len(_NUMBERS)), strict=True))
+    found = _numbers_by_columns(numbers)
     found |= {name: values[at :: len(_WORDS)] for at, name in enumerate(_WORDS)}
     found |= zip(_STANDING, _turned(map(_standing, found.pop("standing")), len(_STANDING)), strict=True)
-    found["landed_at"] = [_EPOCH + landed * _MICROSECOND for landed in found.pop("landed")]
     return found | {"types": list(map(_types, found["types"])), "areas": list(map(tuple, found["areas"]))}
+
+
+def _numbers_by_columns(numbers: bytes) -> Columns:
+    """Each kind of number is every so-manieth of an array: none is looked at by itself."""
+    size, at = _PACKED.size, DIGEST_BYTES
+    found: Columns = {"made_from": [numbers[start : start + DIGEST_BYTES] for start in range(0, len(numbers), size)]}
+    arrays = {kind: memoryview(numbers).cast(kind) for kind in _WIDTHS}  # type: ignore[call-overload]
+    for name, kind in _NUMBERS.items():
+        if name not in found:
+            found[name] = arrays[kind][at // _WIDTHS[kind] :: size // _WIDTHS[kind]].tolist()
+            at += _WIDTHS[kind]
+    return found
 
 
 def _turned(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -136,8 +136,7 @@ def _group_title(tier: Tier, count: int, words: Labels) -> str:
 def _commit_table(report: DailyReport, rows: Sequence[Piece], words: Labels) -> bytes:
     columns = [words.word(f"column_{name}") for name in ("time", "author", "message")]
     if report.commits is not report.entries:
-        known = {entry.sha: row for entry, row in zip(report.entries, rows, strict=True)}
-        rows = [known.get(commit.sha) or _row(report.view, commit).encode() for commit in report.commits]
+        rows = report.rows_of_all(rows, lambda commit: _row(report.view, commit).encode())
     return b"\n".join([f"| {' | '.join(columns)} |".encode(), b"|----------|------|----------|", *rows])
 
 

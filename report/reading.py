@@ -13,7 +13,8 @@ from core.undisturbed import undisturbed
 from report.daily import Entry, entry_from_record, web_site
 from report.fragments import fragment_of, made_by, made_from
 from report.lines import columns_from
-from report.shelf import bytes_of, entries_on, shelf_from, stretches
+from report.shelf import bytes_of, rows_on, shelf_from, stretches
+from report.table import Rows, Table
 from report.view import view_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Fragments(Protocol):
 
 
 @undisturbed()
-def entries_of_day(ledger: Fragments, day: date, view: View, forms: Collection[Form] = FORMS) -> list[Entry]:
+def entries_of_day(ledger: Fragments, day: date, view: View, forms: Collection[Form] = FORMS) -> Table:
     """The commits that landed on a day of a view's repository, oldest first.
 
     Those that were finished bring with them how they are shown in some forms; in any other they are rendered when they
@@ -61,21 +62,15 @@ def entries_of_day(ledger: Fragments, day: date, view: View, forms: Collection[F
     stored = {sha: (record, said) for sha, record, said in rows if record}
     sources = {made_from(sha, *item): sha for sha, item in stored.items()}
     try:
-        kept = _kept(ledger, day, view, found, stored, sources, forms)
+        known = _kept(ledger, day, view, found, stored, sources, forms)
         whole = True
     except (ValueError, TypeError):  # as no writer leaves it
-        kept, whole = {}, False
-    entries: list[Entry] = []
-    made: list[Fragment] = []
-    for source, sha in sources.items():
-        if sha in kept:
-            entries.append(kept[sha])
-        else:
-            entry, fragments = _made(source, unpacked(f"{view.repository}@{sha}", *stored[sha]), view)
-            entries.append(entry)
-            made += fragments
-    _keep(ledger, day, view, made, anew=not whole)
-    return entries
+        known, whole = Rows(0, {}, lambda row: row), False
+    kept = set(known.columns.get("sha", ()))
+    new = [item for item in sources.items() if item[1] not in kept]
+    made = [_made(source, unpacked(f"{view.repository}@{sha}", *stored[sha]), view) for source, sha in new]
+    _keep(ledger, day, view, [fragment for _, fragments in made for fragment in fragments], anew=not whole)
+    return Table.by_rows(known.followed_by([entry for entry, _ in made])).in_order_of(sources.values())
 
 
 def _kept(
@@ -86,8 +81,8 @@ def _kept(
     stored: Mapping[str, Stored],
     sources: Mapping[bytes, str],
     forms: Collection[Form],
-) -> Mapping[str, Entry]:
-    """The entries that are kept by sha; `sources` are the shas by what is known to have made them.
+) -> Rows:
+    """The commits that are kept; `sources` are the shas by what is known to have made them.
 
     Raises ValueError or TypeError for fragments that nobody wrote so.
     """
@@ -97,7 +92,7 @@ def _kept(
     shas = [sources.get(source) for source in columns["made_from"]]
     asked = {form: stretches(columns, form) for form in forms} if shas else {}
     read = ledger.stored_forms(view.repository, day, made_by(view), found.numbers, asked)
-    return entries_on(shelf_from(view, columns, found.rest, read, stored), columns, shas)
+    return rows_on(shelf_from(view, columns, found.rest, read, stored), columns, shas)
 
 
 def view_for(settings: Settings, repository: str) -> View:

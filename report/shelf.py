@@ -6,15 +6,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, partial
-from itertools import accumulate, chain, count
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from functools import cached_property
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.ledger.packing import unpacked
 from report.brief import Brief
 from report.daily import Entry, entry_from_record
 from report.kinship import Called, Told
 from report.lines import changes_from, references_from, rest_from
+from report.table import EPOCH, MICROSECOND, Rows
 
 if TYPE_CHECKING:
     from core.ledger.fragments import Form, Stretch
@@ -119,18 +120,8 @@ def _cut(columns: Columns, form: Form, read: Sequence[bytes]) -> list[list[Any]]
         )
         for at, name in enumerate(sizes):
             seen = found if name in small else memoryview(found)
-            pieces[at] += [
-                seen[a:b] for a, b in zip(bounds[at :: len(sizes)], bounds[at + 1 :: len(sizes)], strict=False)
-            ]
+            pieces[at] += map(seen.__getitem__, map(slice, bounds[at :: len(sizes)], bounds[at + 1 :: len(sizes)]))
     return [*pieces, *(columns[name] for name in places)]
-
-
-def _made(kind: type[Row], columns: Sequence[Sequence[Any]]) -> Iterator[Row]:
-    """Rows as NamedTuples; `kind._make` for each takes three times as long."""
-    return map(partial(tuple.__new__, kind), zip(*columns, strict=True))
-
-
-Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 class KeptEntry(Entry):
@@ -202,7 +193,6 @@ class KeptEntry(Entry):
         return shelved
 
 
-_IN_LINE = ("author", "landed_at", "position", "found_by", "tier", "state")
 _IN_REST = frozenset({"title", "login", "branch", "committed_at"})
 _IN_RECORD = frozenset({"facts", "triage", "verdict", "correction", "analysis", "failure"})
 # What pydantic wants of an instance; setting it for each takes as long as all the rest.
@@ -213,22 +203,33 @@ _OF_PYDANTIC = {
 }
 
 
-def entries_on(shelf: Shelf, columns: Columns, shas: Sequence[str | None]) -> dict[str, KeptEntry]:
-    """The entries of a shelf by their shas, which are given by rows, None where none is wanted.
+def rows_on(shelf: Shelf, columns: Columns, shas: Sequence[str | None]) -> Rows:
+    """The commits of a shelf, whose shas are given by its rows, None where one is not wanted.
 
     `columns` are those that the shelf was made from.
     """
-    briefs = _made(Brief, [columns[name] for name in Brief._fields])
-    called = _made(Called, [columns[name] for name in Called._fields])
-    rows = zip(shas, *(columns[name] for name in _IN_LINE), briefs, called, count(), strict=False)
-    new, found = KeptEntry.__new__, {}
-    for sha, author, landed_at, position, found_by, tier, state, brief, name, row in rows:
-        if sha is not None:
-            found[sha] = entry = new(KeptEntry)
-            # Validated when it was rendered; to do so again for each commit of a page takes longer than all the rest.
-            entry.__dict__.update({
-                "sha": sha, "author": author, "landed_at": landed_at, "position": position, "found_by": found_by,
-                "tier": tier, "state": state, "relations": (), "folded": (), "cancelled": False, "brief": brief,
-                "called": name, "kept": (shelf, row),
-            })  # fmt: skip
-    return found
+    wanted = {sha: row for row, sha in enumerate(shas) if sha is not None}
+    known: dict[str, Sequence[Any]] = {name: columns[name] for name in _IN_TABLE}
+    if len(wanted) < len(shas):
+        known = {name: [column[row] for row in wanted.values()] for name, column in known.items()}
+    known |= {"sha": list(wanted), "row": list(wanted.values())}
+    return Rows(len(wanted), known, lambda row: _entry(shelf, known, row), shelf)
+
+
+_IN_TABLE = tuple(dict.fromkeys(
+    ("author", "landed", "position", "found_by", "tier", "state", *Brief._fields, *Called._fields)
+))  # fmt: skip
+
+
+def _entry(shelf: Shelf, columns: Mapping[str, Sequence[Any]], row: int) -> KeptEntry:
+    """The entry of a row of a table."""
+    line = {name: column[row] for name, column in columns.items()}
+    entry = KeptEntry.__new__(KeptEntry)
+    # Validated when it was rendered; to do so again takes as long as all the rest.
+    entry.__dict__.update({name: line[name] for name in ("sha", "author", "position", "found_by", "tier", "state")})
+    entry.__dict__.update(
+        landed_at=EPOCH + line["landed"] * MICROSECOND, relations=(), folded=(), cancelled=False,
+        brief=Brief._make([line[name] for name in Brief._fields]),
+        called=Called._make([line[name] for name in Called._fields]), kept=(shelf, line["row"]),
+    )  # fmt: skip
+    return entry

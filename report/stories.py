@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from core.models import Frozen, Sha, Tier
@@ -16,6 +16,7 @@ from report.undoing import Changes, cancelled, merged
 
 if TYPE_CHECKING:
     from report.daily import Entry
+    from report.table import Table
 
 RelationKind = Literal[
     "reverts", "reverted_by", "relands", "relanded_by", "same_pull_request", "series", "follows_up", "followed_by"
@@ -83,34 +84,31 @@ def tell(
 _LANDING = attrgetter("landed_at", "position", "sha")  # Told.order, thousands of times a day
 
 
-def file_stories(entries: Sequence[Entry], stories: Stories) -> tuple[Entry, ...]:
+def file_stories(entries: Table, stories: Stories) -> Table:
     """Each entry with its relations; what cancels out is filed low."""
     low = {sha for group in stories.cancelled for sha in group}
-    concerned = low | stories.relations.keys()
-    return tuple(
-        entry.model_copy(update={
-            "relations": stories.relations.get(entry.sha, ()),
-            "cancelled": entry.sha in low,
-            "tier": Tier.LOW if entry.sha in low else entry.tier,
-        }) if entry.sha in concerned else entry
-        for entry in entries
-    )  # fmt: skip
+    places = entries.places_of(low | stories.relations.keys())
+    return entries.with_entries({
+        place: entries[place].model_copy(update={
+            "relations": stories.relations.get(sha, ()),
+            "cancelled": sha in low,
+            "tier": Tier.LOW if sha in low else entries[place].tier,
+        })
+        for sha, place in places.items()
+    })  # fmt: skip
 
 
-def fold(entries: Sequence[Entry], stories: Stories) -> tuple[Entry, ...]:
+def fold(entries: Table, stories: Stories) -> Table:
     """The entries with each cancelled group as one, in the place of its newest commit; `entries` come newest first."""
     heads = {sha: group[-1] for group in stories.cancelled for sha in group}
-    if not heads:
-        return tuple(entries)
+    places = entries.places_of(heads)
     folded: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if heads.get(entry.sha, entry.sha) != entry.sha:
-            folded[heads[entry.sha]].append(entry)
-    return tuple(
-        _head(entry, folded[entry.sha]) if entry.sha in folded else entry
-        for entry in entries
-        if heads.get(entry.sha, entry.sha) == entry.sha
-    )
+    for sha, place in sorted(places.items(), key=itemgetter(1)):
+        if heads[sha] != sha:
+            folded[heads[sha]].append(entries[place])
+    holding = {places[head]: _head(entries[places[head]], others) for head, others in folded.items() if head in places}
+    inner = [sha for sha in places if heads[sha] != sha]
+    return entries.folded_into(holding, inner) if heads else entries
 
 
 def _head(entry: Entry, others: Sequence[Entry]) -> Entry:

@@ -11,6 +11,8 @@ from report.labels import Labels, labels
 from report.prose import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from core.models import Language
     from report.daily import Member
     from report.stories import Relation
@@ -57,6 +59,10 @@ class View:
     def anchor(self, commit: Member | Relation) -> str:
         """The id of a commit on every page it is on."""
         return self._commits + commit.sha
+
+    def anchors(self, shas: Iterable[str]) -> Iterator[str]:
+        """The same of many."""
+        return map(self._commits.__add__, shas)
 
 
 @lru_cache(1024)

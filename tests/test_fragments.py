@@ -21,7 +21,8 @@ from report.json import report_json
 from report.lines import DIGEST_BYTES, columns_from
 from report.markdown import markdown
 from report.reading import entries_of_day, keep_finished
-from report.shelf import STRETCH_BYTES, KeptEntry, entries_on, shelf_from, stretches
+from report.shelf import STRETCH_BYTES, KeptEntry, rows_on, shelf_from, stretches
+from report.table import Table
 from report.view import View, view_of
 from tests.conftest import SHANGHAI
 from tests.hostile import hostile_text
@@ -66,7 +67,7 @@ def forms(day: DailyReport) -> tuple[str, str, bytes]:
     return markdown([day]), html_page([day]), report_json([day])
 
 
-def kept(entries: list[Entry]) -> list[bool]:
+def kept(entries: Sequence[Entry]) -> list[bool]:
     return [isinstance(entry, KeptEntry) for entry in entries]
 
 
@@ -193,7 +194,7 @@ def test_any_text_is_kept_as_it_is_rendered(title: str, summary: str, author: st
     fragment, _ = fragment_of(day.view, plain, b"0" * DIGEST_BYTES)
     columns, read = columns_from(fragment.numbers, fragment.words), {form: [getattr(fragment, form)] for form in FORMS}
     shelf = shelf_from(day.view, columns, fragment.rest, read, {plain.sha: (packed(made), None)})
-    entry = entries_on(shelf, columns, [plain.sha])[plain.sha]
+    (entry,) = Table.by_rows(rows_on(shelf, columns, [plain.sha]))
     assert forms(report([entry])) == forms(day)
     assert (entry.told, entry.called, entry.brief) == (plain.told, plain.called, plain.brief)
     assert entry.member() == plain.member()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.ledger.fragments import Form
     from core.settings import Settings
     from report.json import Outline
+    from report.table import Table
 
 log = Log()
 
@@ -55,7 +56,7 @@ def assembled(
         asked=_asked_in_words(settings, repository, asked) if asked else "",
         rewrites=_rewrites(ledger, repository, day),
         earlier=_earlier_counts(ledger, repository, day),
-        elsewhere=ledger.kin_of(repository, {entry.sha: entry.called.looked_up for entry in entries}),
+        elsewhere=ledger.kin_of(repository, entries.looked_up()),
         written=kept_highlights(ledger, repository, day),
         expired=_expired(ledger, repository, kept, before, entries) if kept and before else (),
     )
@@ -64,11 +65,9 @@ def assembled(
     return report.model_copy(update={"revision": before.revision + 1})
 
 
-def _expired(
-    ledger: Ledger, repository: str, kept: bytes, before: Outline, entries: Sequence[Entry]
-) -> tuple[Entry, ...]:
+def _expired(ledger: Ledger, repository: str, kept: bytes, before: Outline, entries: Table) -> tuple[Entry, ...]:
     """What only the kept report still tells of its commits."""
-    lacking = sorted(set(before.shas) - {entry.sha for entry in entries})
+    lacking = sorted(set(before.shas).difference(entries.column("sha")))
     gone = ledger.past(repository, lacking)
     return expired_entries(report_from_json(kept), gone) if gone else ()
 
