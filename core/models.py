@@ -49,6 +49,8 @@ class Tier(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
 
+    __hash__ = str.__hash__  # Enum's own is a call in Python, thousands of times a page
+
     @property
     def rank(self) -> int:
         """0 for low, 1 for medium, 2 for high."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -95,20 +96,21 @@ def cut_title(title: str) -> str:
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, an ASCII word counting as one; cut between words and never inside `code`."""
     text = clean(text)
-    if len(text) <= limit or _fitting(text, limit) == len(text):
-        return text
-    return f"{text[: _fitting(text, limit - 1)].rstrip(' ,;:，；：、')}…"
+    return text if len(text) <= limit else _shortened(text, limit)
 
 
-def _fitting(text: str, limit: int) -> int:
-    """Where the longest start of a cleaned text ends that weighs no more than `limit`."""
-    used = end = 0
+@lru_cache(256)  # each form of a commit asks for the same
+def _shortened(text: str, limit: int) -> str:
+    """A cleaned text, as it is or cut to make room for `…`."""
+    used = stop = end = 0  # `end` is that of the longest start which leaves room
     for stop, weight in _atoms(text):
         used += weight
         if used > limit:
             break
-        end = stop
-    return end
+        end = stop if used < limit else end
+    if used <= limit and stop == len(text):
+        return text
+    return f"{text[:end].rstrip(' ,;:，；：、')}…"
 
 
 def _atoms(text: str) -> Iterator[tuple[int, int]]:
@@ -148,7 +150,8 @@ def _closing(runs: Sequence[tuple[int, int]], first: int, size: int) -> int:
     return next((place for place in range(first, len(runs)) if runs[place][1] - runs[place][0] == size), 0)
 
 
-def spans(text: str) -> list[Span]:
+@lru_cache(256)  # each form of a commit asks for the same; nobody changes them
+def spans(text: str) -> Sequence[Span]:
     """The pieces of an untrusted text, cleaned, in order."""
     text = clean(text)
     if "`" not in text:

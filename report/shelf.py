@@ -153,6 +153,20 @@ class KeptEntry(Entry):
         return self
 
     @cached_property
+    def brief(self) -> Brief:
+        """What the sums of a day need of it."""
+        return Brief._make(self._of_line(Brief._fields))
+
+    @cached_property
+    def called(self) -> Called:
+        """By what it may have to do with others."""
+        return Called._make(self._of_line(Called._fields))
+
+    def _of_line(self, names: Sequence[str]) -> list[Any]:
+        columns, row = self.__dict__["line"]
+        return [columns[name][row] for name in names]
+
+    @cached_property
     def told(self) -> Told:
         """What the stories need of it."""
         rest = self._rest
@@ -180,7 +194,7 @@ class KeptEntry(Entry):
     @property
     def public_changes(self) -> tuple[PublicChange, ...]:
         """What it changes of the things that users can name."""
-        return changes_from(self._rest) if self.brief.changed else ()
+        return changes_from(self._rest)
 
     @property
     def _rest(self) -> Rest:
@@ -193,6 +207,7 @@ class KeptEntry(Entry):
         return shelved
 
 
+_IN_LINE = ("sha", "author", "position", "found_by", "tier", "state")
 _IN_REST = frozenset({"title", "login", "branch", "committed_at"})
 _IN_RECORD = frozenset({"facts", "triage", "verdict", "correction", "analysis", "failure"})
 # What pydantic wants of an instance; setting it for each takes as long as all the rest.
@@ -223,13 +238,9 @@ _IN_TABLE = tuple(dict.fromkeys(
 
 def _entry(shelf: Shelf, columns: Mapping[str, Sequence[Any]], row: int) -> KeptEntry:
     """The entry of a row of a table."""
-    line = {name: column[row] for name, column in columns.items()}
     entry = KeptEntry.__new__(KeptEntry)
     # Validated when it was rendered; to do so again takes as long as all the rest.
-    entry.__dict__.update({name: line[name] for name in ("sha", "author", "position", "found_by", "tier", "state")})
-    entry.__dict__.update(
-        landed_at=EPOCH + line["landed"] * MICROSECOND, relations=(), folded=(), cancelled=False,
-        brief=Brief._make([line[name] for name in Brief._fields]),
-        called=Called._make([line[name] for name in Called._fields]), kept=(shelf, line["row"]),
-    )  # fmt: skip
+    entry.__dict__.update({name: columns[name][row] for name in _IN_LINE})
+    entry.__dict__.update(landed_at=EPOCH + columns["landed"][row] * MICROSECOND, relations=(), folded=(),
+                          cancelled=False, kept=(shelf, columns["row"][row]), line=(columns, row))  # fmt: skip
     return entry
