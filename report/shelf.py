@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.ledger.packing import unpacked
 from report.brief import Brief
-from report.daily import Entry, entry_from_record
+from report.daily import Entry
 from report.kinship import Called, Told
 from report.lines import changes_from, references_from, rest_from
 from report.table import EPOCH, MICROSECOND, Rows
@@ -132,9 +132,7 @@ class KeptEntry(Entry):
         def __getattr__(self, name: str) -> Any:
             """Read what its line does not have."""
             if name in _IN_REST:
-                rest = self._rest
-                self.__dict__.update(title=rest.title, login=rest.login, branch=rest.branch,
-                                     committed_at=datetime.fromisoformat(rest.committed_at))  # fmt: skip
+                self._read_rest()
             elif name in _IN_RECORD:
                 self.whole()
             elif name in _OF_PYDANTIC:
@@ -148,9 +146,15 @@ class KeptEntry(Entry):
         if "analysis" not in self.__dict__:
             shelf, _ = self._shelved
             record, said = shelf.stored[self.sha]
-            read = entry_from_record(unpacked(f"{shelf.view.repository}@{self.sha}", record, said))
-            self.__dict__.update({name: getattr(read, name) for name in _IN_RECORD | _IN_REST})
+            read = unpacked(f"{shelf.view.repository}@{self.sha}", record, said)
+            self.__dict__.update({name: getattr(read, name) for name in _IN_RECORD})
+            self._read_rest()
         return self
+
+    def _read_rest(self) -> None:
+        rest = self._rest
+        self.__dict__.update(title=rest.title, login=rest.login, branch=rest.branch,
+                             committed_at=datetime.fromisoformat(rest.committed_at))  # fmt: skip
 
     @cached_property
     def brief(self) -> Brief:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,6 +168,25 @@ def test_a_form_that_was_not_read_is_rendered(ledger: Ledger, read: tuple[Form, 
     entries = entries_of_day(ledger, TODAY, VIEW, read)
     assert any(kept(entries))
     assert forms(page(entries)) == forms(page(records))
+
+
+def test_a_form_that_redis_refuses_leaves_nothing_for_the_next_question(ledger: Ledger) -> None:
+    """The other stretches were asked for before the refusal came; their answers are no one else's."""
+    written(ledger, records := today(varied_day()))
+    entries_of_day(ledger, TODAY, VIEW)
+    numbers = ledger.stored_day(REPOSITORY, TODAY, made_by(VIEW)).numbers
+    ledger.redis.delete(key_of("md"))
+    ledger.redis.lpush(key_of("md"), "no string")
+    asked = {form: [(0, 10), (10, 20), (20, 30)] for form in FORMS}
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        ledger.stored_forms(REPOSITORY, TODAY, made_by(VIEW), numbers, asked)
+    ledger.redis.delete(key_of("md"))
+    assert sorted(ledger.redis.zrange(f"daybook:landed:{REPOSITORY}", 0, -1)) == sorted(
+        one.commit.sha.encode() for one in records
+    )
+    html = ledger.redis.get(key_of("html"))
+    found = ledger.stored_forms(REPOSITORY, TODAY, made_by(VIEW), numbers, {"html": asked["html"]})
+    assert found == {"html": [html[:10], html[10:20], html[20:30]]}
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))

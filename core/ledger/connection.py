@@ -21,6 +21,7 @@ P = PREFIX
 LEASE_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0  # how long a message may be missing before its commit is queued again
 CONFIRMED_SHARE = 0.7  # of a command's time that replicas have for confirming a write
+_AHEAD = 2  # commands that are sent without an answer
 SCRIPTS = (
     "receive", "claim", "renew", "advance", "finish", "retry", "sweep", "pause", "lost", "meters", "pulse", "reopen",
     "spend", "reserve", "calibrate", "reanalyse", "park", "batch_take", "batch_back", "batch_answer", "expire",
@@ -88,6 +89,27 @@ class Connection:
             return connection.read_response()
         finally:
             pool.release(connection)
+
+    def _answers(self, commands: Sequence[Any]) -> list[Any]:
+        """The answers to some commands, each a tuple; one is sent before the last is answered, so that Redis works too.
+
+        No more than that, as Redis would hold the answers. Raises the first error, and then the others are lost.
+        """
+        packed = [pack_command(command) for command in commands]
+        pool = self.redis.connection_pool
+        connection = pool.get_connection()
+        found: list[Any] = []
+        try:
+            connection.send_packed_command(packed[:_AHEAD])
+            for following in range(_AHEAD, len(packed) + _AHEAD):
+                found.append(connection.read_response())
+                connection.send_packed_command(packed[following : following + 1])
+        except BaseException:
+            connection.disconnect()  # answers are on their way that nobody waits for
+            raise
+        finally:
+            pool.release(connection)
+        return found
 
     def bring_up_to_date(self) -> None:
         """Move what an older version stored to where this one looks for it; looked for once by each ledger."""

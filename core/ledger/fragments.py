@@ -87,14 +87,19 @@ class FragmentLedger(DayLedger):
     ) -> dict[Form, list[bytes]]:
         """Stretches of a day's fragments in some forms, as far as they are there.
 
-        Nothing when these fragments do not begin with the `numbers` any more by which it was asked. Each is one round
-        trip: one answer of many megabytes costs its reader more than twice what as many pieces cost.
+        Nothing when these fragments do not begin with the `numbers` any more by which it was asked. Each is one
+        answer: one of many megabytes costs its reader more than twice what as many pieces cost.
         """
-        found: dict[Form, list[bytes]] = {}
-        for form, stretches in asked.items():
-            key = _key(repository, day, made_by, form)
-            found[form] = [self.redis.getrange(key, start, end - 1) for start, end in stretches]
-        still = self.redis.getrange(_key(repository, day, made_by, "numbers"), 0, len(numbers) - 1) if found else b""
+        if not asked:
+            return {}
+        wanted = [(form, *stretch) for form, stretches in asked.items() for stretch in stretches]
+        asking = [*wanted, ("numbers", 0, len(numbers))]  # in the end: what was added in the meantime does no harm
+        *read, still = self._answers([
+            ("GETRANGE", _key(repository, day, made_by, part), start, end - 1) for part, start, end in asking
+        ])  # fmt: skip
+        found: dict[Form, list[bytes]] = {form: [] for form in asked}
+        for (form, *_), piece in zip(wanted, read, strict=True):
+            found[form].append(piece)
         return found if still == numbers else {}
 
     def keep_fragments(
