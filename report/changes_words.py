@@ -44,13 +44,17 @@ class Row:
 
 def rows(changes: Sequence[Change], labels: Labels) -> list[Row]:
     """A row for each change; the parameters that one function gains or loses by the same commits share theirs."""
-    return [_row(list(group), labels) for _, group in groupby(changes, key=_together)]
+    return [_row(group, labels) for group in _groups(changes)]
 
 
 def shown(changes: Sequence[Compatibility], labels: Labels) -> tuple[list[Row], int]:
     """The rows that a page has room for, and how many more there are."""
-    found = rows(changes, labels)
-    return found[:ROWS_SHOWN], max(0, len(found) - ROWS_SHOWN)
+    found = _groups(changes)
+    return [_row(group, labels) for group in found[:ROWS_SHOWN]], max(0, len(found) - ROWS_SHOWN)
+
+
+def _groups(changes: Sequence[Change]) -> list[list[Change]]:
+    return [list(group) for _, group in groupby(changes, key=_together)]
 
 
 def written_by(report: DailyReport, labels: Labels) -> str:
