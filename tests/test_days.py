@@ -11,9 +11,11 @@ import pytest
 from core.ledger import Stage
 from core.models import Diff, FileChange
 from core.settings import RepositorySettings, Settings
+from report.daily import DailyReport
 from report.json import report_from_json
 from tests.gitclone import Clone
 from tests.pushes import LANDED, REPOSITORY, push, sha
+from workers import days
 from workers.app import message
 from workers.assembling import assembled
 from workers.closing import closes_at
@@ -117,6 +119,28 @@ def test_an_unfinished_day_waits_for_its_grace_and_is_then_published_as_it_is(se
     done(services, 2)
     close_due_days(services, CLOSES + timedelta(minutes=61))
     assert kept(services) == (2, 2, 2)
+    assert services.ledger.dirty_days() == []
+
+
+def test_a_day_that_fails_keeps_no_other_waiting_and_is_written_when_it_can_be(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received(services, 1)
+    done(services, 1)
+    write = days.write_day
+
+    def broken(services: Services, repository: str, day: date) -> DailyReport:
+        if day == DAY:
+            raise LookupError("a fault of our own")
+        return write(services, repository, day)
+
+    late = CLOSES + timedelta(days=2)
+    monkeypatch.setattr(days, "write_day", broken)
+    close_due_days(services, late)
+    assert services.ledger.report_days(REPOSITORY) == [DAY + timedelta(days=2), DAY + timedelta(days=1)]
+    monkeypatch.setattr(days, "write_day", write)
+    close_due_days(services, late)
+    assert kept(services) == (1, 1, 1)
     assert services.ledger.dirty_days() == []
 
 

@@ -209,11 +209,11 @@ def test_bare_clones_worktrees_and_their_relatives(clone: Clone, tmp_path: Path)
         assert GitRepository(path).first_parent()[0].head.sha == sha
 
 
-def test_a_commit_the_clone_lacks_is_given_up_on(clone: Clone) -> None:
+def test_a_commit_the_clone_lacks_may_come_with_the_next_fetch(clone: Clone) -> None:
     clone.commit("one", {"a": "x"})
-    with pytest.raises(Permanent, match=rf"^the clone at {clone.path} has no commit {'0' * 39}1: run git fetch there$"):
+    with pytest.raises(Transient, match=rf"^the clone at {clone.path} has no commit {'0' * 39}1: run git fetch there$"):
         GitRepository(clone.path).diff("0" * 39 + "1")
-    with pytest.raises(Permanent, match="has no commit"):
+    with pytest.raises(Transient, match="has no commit"):
         GitRepository(clone.path).commit_info("0" * 39 + "1")
 
 
@@ -238,7 +238,7 @@ def test_a_shallow_clone_does_not_pass_off_its_whole_tree_as_a_diff(clone: Clone
     assert shallow.first_parent() == []
     with pytest.raises(Permanent, match="run git fetch --unshallow"):
         shallow.diff(new)
-    with pytest.raises(Permanent, match="has no commit"):
+    with pytest.raises(Transient, match="has no commit"):
         shallow.diff(old)
 
 

@@ -71,6 +71,25 @@ def waiting(ledger: Ledger) -> int:
     return int(ledger.redis.llen(Stage.FETCH) + ledger.redis.llen(Stage.ANALYSE))
 
 
+def test_a_commit_that_a_mirror_has_not_fetched_yet_waits_for_it(
+    services: Services, clone: Clone, tmp_path: Path
+) -> None:
+    origin = Clone(tmp_path / "origin")
+    sha = origin.commit("Told before it is here", {"a.py": "a = 1\n"})
+    (one,) = received(services, [sha])
+    work_on(services, one, Stage.FETCH, STAGES)
+    status = services.ledger.status([])
+    assert (status.waiting, status.failed) == (1, 0)
+    clone.git("fetch", "--quiet", str(origin.path))
+    services.ledger.redis.hset(f"daybook:work:{one}", "not_before", 0)  # as if its wait were over
+    work_on(services, one, Stage.FETCH, STAGES)
+    assert (services.ledger.status([]).waiting, waiting(services.ledger)) == (0, 0)
+    record = services.ledger.record(NAME, sha)
+    assert record
+    assert record.analysis
+    assert record.analysis.origin == "rules"
+
+
 def test_one_message_is_enough_for_all_that_waits(services: Services, clone: Clone) -> None:
     ids = pushed(services, clone, 4)
     work_on(services, ids[2], Stage.FETCH, STAGES)

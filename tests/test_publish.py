@@ -56,8 +56,8 @@ def make(github: FakeGitHub, redis_url: str, tmp_path: Path) -> Make:
     def made(*publish: str, table: dict[str, Any] | None = None, **settings: Any) -> Iterator[Services]:
         values = {"name": REPOSITORY, "publish": publish or ("files",), "publish_to": TO, **(table or {})}
         built = Settings(
-            daybook_repositories=(RepositorySettings.model_validate(values),), report_dir=tmp_path,
-            **{"github_token": TOKEN, "github_api_url": github.url, **settings},
+            daybook_repositories=(RepositorySettings.model_validate(values),),
+            **{"report_dir": tmp_path, "github_token": TOKEN, "github_api_url": github.url, **settings},
         )  # fmt: skip
         services = connect(built, redis_url)
         yield services
@@ -100,6 +100,27 @@ def test_a_day_that_is_closed_becomes_due_and_its_files_are_written_if_they_are_
     with make("files", "issue") as services:
         write_day(services, REPOSITORY, DAY)
         assert len(list(tmp_path.rglob("*.md"))) == 1
+
+
+def test_files_that_cannot_be_written_hold_up_nothing_and_are_written_when_they_can_be(
+    make: Make, github: FakeGitHub, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "reports"
+    blocked.write_text("a file stands where the folder should be")
+    with make("files", "issue", report_dir=blocked) as services:
+        write_day(services, REPOSITORY, DAY)
+        write_day(services, REPOSITORY, DAY + timedelta(days=1))
+        assert services.ledger.report_days(REPOSITORY) == [DAY + timedelta(days=1), DAY]
+        publish(services)
+        assert len(github.boards[TO].issues) == 2
+        told = "\n".join(alert.text for alert in conditions(read_state(services, NOW)))
+        assert f"the report of {DAY} (and of 1 more day) cannot be published (files): REPORT_DIR, {blocked}, " in told
+        assert max(due(services)) <= 60
+        blocked.unlink()
+        publish(services)
+        assert len(list(blocked.rglob("*.md"))) == 2
+        assert services.ledger.unpublished() == {}
+        assert due(services) == []
 
 
 @pytest.mark.slow

@@ -310,7 +310,7 @@ def _kept_reports(services: Services, now: datetime) -> dict[tuple[str, Target],
     """What could not be published: at once where a person has to mend something, else after a while."""
     found: dict[tuple[str, Target], Kept] = {}
     for (name, day, target), why in services.ledger.unpublished().items():
-        wanted = target in targets(services.settings, name)
+        wanted = target in (*targets(services.settings, name), *services.repository(name).publish)
         if wanted and (why.permanent or now - why.since > UNPUBLISHED):
             before = found.get((name, target))
             days = before.days + 1 if before else 1

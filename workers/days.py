@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,13 @@ from core.ledger import Asked, day_bounds
 from core.ledger.fragments import FORMS
 from core.models import Tier
 from report.daily import DailyReport
-from report.files import write_report
 from report.json import report_json
 from workers.assembling import assembled
 from workers.closing import closes_at, grace
 from workers.follow import found_by, has_source
 from workers.highlights import renew_highlights
 from workers.notify import digest_soon
-from workers.publish import publish_soon
+from workers.publish import export, publish_soon
 from workers.reconcile import reconcile
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def write_day(services: Services, repository: str, day: date) -> DailyReport:
     tiers = [report.count(tier) for tier in Tier]
     services.ledger.save_report(repository, day, report_json([report]), tiers)
     if in_files:
-        write_report(services.settings.report_dir, report)
+        export(services, report)
     publish_soon(services, repository, day)
     log.info("report_written", repository=repository, day=str(day), revision=report.revision)
     return report
@@ -67,16 +67,30 @@ def close_due_days(services: Services, now: datetime | None = None) -> None:
         moment = now or datetime.now(UTC)
         ask_sources(services, moment)
         for repository, day in due_days(services, moment):
-            _note_asked(services, repository, day, moment)
-            write_day(services, repository, day)
+            with _apart(services, repository, day):
+                _note_asked(services, repository, day, moment)
+                write_day(services, repository, day)
         tell_other_days(services)
         for repository, day, changed in services.ledger.dirty_days():
-            _renew_day(services, repository, day, changed, moment)
+            with _apart(services, repository, day):
+                _renew_day(services, repository, day, changed, moment)
     finally:
         try:
             lock.release()
         except redis.exceptions.LockError:
             log.warning("close_days_slow", seconds=LOCK_SECONDS)  # it ran out and may be another's now
+
+
+@contextmanager
+def _apart(services: Services, repository: str, day: date) -> Iterator[None]:
+    """A fault of ours that one day brings to light does not keep the others waiting; it is tried again next round."""
+    try:
+        yield
+    except redis.RedisError:
+        raise
+    except Exception:
+        log.exception("day_failed", repository=repository, day=str(day))
+        services.ledger.mark_dirty(repository, {day})  # or it would count as done once a later day is
 
 
 def tell_other_days(services: Services) -> None:

@@ -322,8 +322,8 @@ def _for_the_pipeline(path: Path, sha: str) -> Iterator[None]:
     try:
         yield
     except _Failed as error:
-        if _UNKNOWN.search(str(error)):
-            raise Permanent(f"the clone at {path} has no commit {sha}: run git fetch there") from error
+        if _UNKNOWN.search(str(error)):  # a push is told of before a mirror has fetched it
+            raise Transient(f"the clone at {path} has no commit {sha}: run git fetch there") from error
         raise Transient(f"git failed in {path}: {error}") from error
     except (TimeoutError, OSError, DaybookError) as error:
         raise Transient(f"{path}: {error}") from error

@@ -1,7 +1,7 @@
 """Publishing: each report goes to the places its repository's settings name, once, and again when it has changed.
 
 A report that is written becomes due here; `publish_due` brings it to every place, puts off what fails, and never holds
-up the reports themselves.
+up the reports themselves. The files in REPORT_DIR are written at once (`export`), and are due here where that failed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import structlog
 
 from core.errors import Permanent, Transient
 from core.ledger import Published, Target, Unpublished
+from report.files import write_report
 from report.json import report_from_json
 from report.letter import letter
 from report.markdown import markdown_bytes
@@ -88,6 +89,16 @@ def publish_soon(services: Services, repository: str, day: date) -> None:
         services.ledger.publish_at(repository, day)
 
 
+def export(services: Services, report: DailyReport) -> None:
+    """Write a report's files; where that fails, `publish_due` tries again, and nothing else waits for it."""
+    errand = Errand(services, report, "files", datetime.now(UTC))
+    try:
+        _files(errand)
+    except Permanent as error:
+        again = errand.now.timestamp() + _put_off(errand, error)
+        services.ledger.publish_at(report.repository, report.day, again)
+
+
 def publish_due(services: Services, now: datetime | None = None) -> None:
     """Publish every report that is due; days that another worker is about are left to it."""
     moment, until = now or datetime.now(UTC), time.monotonic() + ROUND_SECONDS
@@ -137,7 +148,7 @@ def _publish(
     if kept is None:
         return
     report = report_from_json(kept)
-    for target in targets(services.settings, repository):
+    for target in (*_owed(services, report), *targets(services.settings, repository)):
         errand = Errand(services, report, target, now, again)
         try:
             said = _TARGETS[target](errand)
@@ -147,6 +158,12 @@ def _publish(
             services.ledger.note_unpublished(repository, day, target, None)
             log.info("published", repository=repository, day=str(day), target=target, outcome=said)
             yield target, said, None
+
+
+def _owed(services: Services, report: DailyReport) -> tuple[Target, ...]:
+    wanted = "files" in services.repository(report.repository).publish
+    owed = wanted and (report.repository, report.day, "files") in services.ledger.unpublished()
+    return ("files",) if owed else ()
 
 
 def _put_off(errand: Errand, error: Transient | Permanent) -> float:
@@ -163,10 +180,24 @@ def _put_off(errand: Errand, error: Transient | Permanent) -> float:
                 attempts=attempts, reason=why.reason)  # fmt: skip
     if errand.now - why.since > GIVEN_UP:
         return 0.0
+    if errand.target == "files":
+        return FIRST_WAIT_SECONDS  # nobody is asked but this machine's own disk
     if permanent:
         return LONGEST_WAIT_SECONDS
     asked = error.retry_after if isinstance(error, Transient) else None
     return asked or min(FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_WAIT_SECONDS)
+
+
+def _files(errand: Errand) -> str:
+    directory = errand.services.settings.report_dir
+    try:
+        write_report(directory, errand.report)
+    except OSError as error:
+        raise Permanent(
+            f"REPORT_DIR, {directory}, cannot be written to ({error.strerror}); give this user the right to, make room "
+            "there, or set another"
+        ) from error
+    return str(directory)
 
 
 def _issue(errand: Errand) -> str:
@@ -253,7 +284,9 @@ def _mail(errand: Errand) -> str:
     return f"sent to {taken} of {len(recipients)}"
 
 
-_TARGETS: Mapping[Target, Callable[[Errand], str]] = {"issue": _issue, "commit": _commit, "mail": _mail}
+_TARGETS: Mapping[Target, Callable[[Errand], str]] = {
+    "files": _files, "issue": _issue, "commit": _commit, "mail": _mail,
+}  # fmt: skip
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from core.ledger.connection import Connection, P
 
-Target = Literal["issue", "commit", "mail"]
+Target = Literal["files", "issue", "commit", "mail"]
 
 
 class Published(BaseModel):
