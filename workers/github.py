@@ -133,7 +133,7 @@ class GitHub:
             app_id=settings.github_app_id,
             private_key=settings.github_app_private_key,
             api_url=settings.github_api_url,
-            connections=settings.daybook_concurrency,
+            connections=2 * settings.daybook_concurrency,  # more than a worker has threads (cli/processes.py)
         )
 
     def diff(self, repository: str, sha: str) -> Diff:
