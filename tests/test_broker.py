@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
+from structlog.testing import capture_logs
 
 from core.ledger import Stage
-from core.redis_server import RedisServer
+from core.redis_server import RedisServer, free_port
+from core.settings import Settings
+from workers import services as of_process
+from workers import tasks
 from workers.app import app, connect_broker, message
 
 COMMITS = [f"octocat/hello-world@{digit * 40}" for digit in "ab"]
@@ -33,3 +38,14 @@ def test_a_message_that_redis_could_not_be_told_of_takes_no_place_for_ever(tmp_p
         server.start()
         assert channel.basic_get(Stage.FETCH, no_ack=False) is None
         server.stop()
+
+
+def test_a_task_that_finds_no_redis_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = of_process.connect(Settings(_env_file=None), f"redis://127.0.0.1:{free_port()}/0")
+    monkeypatch.setattr(of_process, "_current", services)
+    with capture_logs() as lines:
+        tasks.sweep()
+        tasks.fetch(COMMITS[0])
+    said = {"event": "redis_failed", "reason": "ConnectionError", "log_level": "warning"}
+    assert lines == [said | {"task": "daybook.sweep"}, said | {"task": "daybook.fetch"}]
+    services.ledger.close()

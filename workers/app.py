@@ -8,6 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import celery
+import redis
+import structlog
 from celery import Celery
 from kombu import Connection
 
@@ -18,9 +20,14 @@ from workers import celeryconfig
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+log = structlog.get_logger()
+
 
 class Task(celery.Task):  # type: ignore[type-arg] # its parameters are those of every task here
-    """Leaves to a newer version's processes what this one cannot read, while both are at work."""
+    """Says in one line that Redis is away: whatever a task did not do is found again by the sweep or the next round.
+
+    Leaves to a newer version's processes what this one cannot read, while both are at work.
+    """
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Run the task."""
@@ -28,6 +35,8 @@ class Task(celery.Task):  # type: ignore[type-arg] # its parameters are those of
             return super().__call__(*arguments, **named)
         except NewerRecord as newer:
             leave_to_newer(newer)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            log.warning("redis_failed", task=self.name, reason=type(error).__name__)
 
 
 app = Celery("daybook", task_cls=Task, amqp="workers.broker:AMQP", include=["workers.tasks", "workers.suspects"])
