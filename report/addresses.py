@@ -19,6 +19,12 @@ def served(report: DailyReport, relation: Relation) -> str:
     return place if relation.day == report.day else f"{relation.day}{place}"
 
 
+def served_markdown(report: DailyReport, relation: Relation) -> str:
+    """The same among the site's pages in Markdown, which lie in one folder whatever their year."""
+    place = f"#{report.anchor(relation)}"
+    return place if relation.day == report.day else f"{relation.day}.md{place}"
+
+
 def beside(ending: Literal[".md", ".html"]) -> Address:
     """Among the files `YYYY/OWNER/REPO/YYYY-MM-DD` with this ending."""
 

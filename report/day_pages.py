@@ -14,6 +14,7 @@ from core.days import day_from
 from core.ledger.fragments import Form
 from core.ledger.stories import AmbiguousSha
 from core.models import SHA_PATTERN, Language
+from report.addresses import served_markdown
 from report.daily import DailyReport, assemble, entry_from_record
 from report.expired import alone
 from report.history import Damaged, History
@@ -230,7 +231,7 @@ def _view(
     if lacking and form != "html":
         raise Damaged
     if form == "md":
-        return markdown_bytes(reports, language=language)
+        return markdown_bytes(reports, language=language, address=served_markdown)
     if form == "json":
         return report_json(reports)
     return html_bytes(reports, navigation=navigation, language=language, lacking=lacking)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.models import ChangeType, CommitRecord, Correction, Failure, Tier
-from report.addresses import served
+from report.addresses import served, served_markdown
 from report.daily import DailyReport, Entry
 from report.html import commit_page, html_page
 from report.json import report_from_json, report_json
@@ -304,6 +304,12 @@ def test_a_page_of_another_year_lies_in_another_folder() -> None:
     page = html_page([report([landed(1, A)], elsewhere=[revert])])
     day = TODAY + timedelta(days=400)
     assert f'href="../../../2027/octocat/hello-world/{day}.html#commit-octocat.hello-world-{sha_of(2)}"' in page
+
+
+def test_the_site_has_the_markdown_of_all_years_in_one_place() -> None:
+    page = report([landed(1, A)], elsewhere=[landed(2, B, days=400)])
+    day = TODAY + timedelta(days=400)
+    assert f"]({day}.md#commit-octocat.hello-world-{sha_of(2)})" in markdown([page], address=served_markdown)
 
 
 def test_the_page_of_one_commit_leads_to_the_pages_of_others() -> None:
