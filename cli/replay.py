@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -66,11 +67,31 @@ class Delivered:
     @property
     def error(self) -> str:
         """Why it was refused, on one line."""
+        return _on_one_line(self.said("error", self.answer)) or "no reason given"
+
+    @property
+    def ignored(self) -> str:
+        """Why nothing of it is taken although it was not refused, on one line; "" where it is taken."""
+        return "" if self.refused else _on_one_line(self.said("ignored", ""))
+
+    @property
+    def known(self) -> int:
+        """How many of its commits the endpoint knew before."""
+        found = self.said("known", 0)
+        return found if isinstance(found, int) else 0
+
+    @property
+    def rejected(self) -> list[str]:
+        """The commits of it that the endpoint cannot read, each with where and why."""
+        found = self.said("rejected", [])
+        return [_on_one_line(one) for one in found] if isinstance(found, list) else []
+
+    def said(self, key: str, otherwise: object) -> object:
+        """What a key of the answer says; `otherwise` where it is no JSON or has no such key."""
         try:
-            said = json.loads(self.answer)["error"]
+            return json.loads(self.answer)[key]
         except (ValueError, KeyError, TypeError):
-            said = self.answer
-        return " ".join(str(said).split())[:300] or "no reason given"
+            return otherwise
 
 
 def repository_name(path: Path) -> str:
@@ -351,14 +372,44 @@ def _drawn(deliveries: Iterator[Delivered], total: int) -> Iterator[Delivered]:
 
 
 def _summary(deliveries: Sequence[Delivered], name: str) -> str:
-    """The closing line; raises DaybookError with the first refusal when there was one."""
-    refused = [delivered for delivered in deliveries if delivered.refused]
-    commits = sum(len(delivered.push.commits) for delivered in deliveries)
-    if refused:
+    """The closing line; raises DaybookError when a push was refused, or when there were some and all were ignored."""
+    if refused := [delivered for delivered in deliveries if delivered.refused]:
         first = refused[0]
         raise DaybookError(
             f"{len(refused)} of {len(deliveries)} pushes of {name} were refused; "
             f"the first, {first.push.head.sha[:12]}, with {first.status}: {first.error}"
         )
-    pushes = f"{len(deliveries)} push{'' if len(deliveries) == 1 else 'es'}"
-    return f"{name}: {pushes} with {commits} commit{'' if commits == 1 else 's'} delivered"
+    ignored = Counter(delivered.ignored for delivered in deliveries if delivered.ignored)
+    if ignored and ignored.total() == len(deliveries):
+        raise DaybookError(
+            f"nothing was taken: {_ignored(ignored)}; have the endpoint's daybook.toml follow it, "
+            "or give the --name that it follows"
+        )
+    taken = [delivered for delivered in deliveries if not delivered.ignored]
+    commits = _counted(sum(len(delivered.push.commits) for delivered in taken), "commit")
+    told = f"{name}: {_counted(len(taken), 'push')} with {commits} delivered{_remarks(taken)}"
+    return f"{told}; {_ignored(ignored)}" if ignored else told
+
+
+def _remarks(taken: Sequence[Delivered]) -> str:
+    """What is not new in the pushes that were taken, or could not be read."""
+    known = sum(delivered.known for delivered in taken)
+    rejected = [why for delivered in taken for why in delivered.rejected]
+    told = f", {known} of them known before" if known else ""
+    if rejected:
+        told += f"; {_counted(len(rejected), 'commit')} rejected, the first for {rejected[0]}"
+    return told
+
+
+def _ignored(reasons: Counter[str]) -> str:
+    """`2 pushes ignored: octocat/x is not followed`, with each reason once."""
+    return f"{_counted(reasons.total(), 'push')} ignored: {', '.join(reasons)}"
+
+
+def _counted(count: int, noun: str) -> str:
+    plural = "" if count == 1 else "es" if noun.endswith("sh") else "s"
+    return f"{count} {noun}{plural}"
+
+
+def _on_one_line(said: object) -> str:
+    return " ".join(str(said).split())[:300]

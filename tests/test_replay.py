@@ -358,6 +358,52 @@ def test_a_refusal_fails_the_command(hook: Endpoint, clone: Clone, run: Callable
     assert len(hook.received) == 3
 
 
+UNFOLLOWED = (202, json.dumps({"ignored": "local/Hello-World is not followed"}))
+
+
+def test_what_the_endpoint_ignores_is_not_called_delivered(
+    hook: Endpoint, clone: Clone, run: Callable[..., Result]
+) -> None:
+    for number in range(3):
+        clone.commit(f"{number}", {"a": f"{number}"})
+    hook.answers = [UNFOLLOWED] * 3
+    result = run(clone.path, "--url", hook.url)
+    assert isinstance(result.exception, DaybookError)
+    assert str(result.exception) == (
+        "nothing was taken: 3 pushes ignored: local/Hello-World is not followed; "
+        "have the endpoint's daybook.toml follow it, or give the --name that it follows"
+    )
+    assert result.stdout == ""
+    hook.answers = [UNFOLLOWED]
+    result = run(clone.path, "--url", hook.url)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "local/Hello-World: 2 pushes with 2 commits delivered; 1 push ignored: local/Hello-World is not followed\n",
+    )
+
+
+def test_what_is_not_new_or_cannot_be_read_is_counted(hook: Endpoint, clone: Clone, run: Callable[..., Result]) -> None:
+    for number in range(3):
+        clone.commit(f"{number}", {"a": f"{number}"})
+    rejected = {"queued": 0, "known": 1, "rejected": ["commits.0.id: not a sha"]}
+    hook.answers = [(202, '{"queued": 0, "known": 1}'), (202, json.dumps(rejected))]
+    assert run(clone.path, "--url", hook.url).stdout == (
+        "local/Hello-World: 3 pushes with 3 commits delivered, 2 of them known before; "
+        "1 commit rejected, the first for commits.0.id: not a sha\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "[]", "null", "7", '"ignored"', "<html>", '{"known": "many", "rejected": "all"}']
+)
+def test_an_answer_that_is_not_daybooks_is_taken_for_a_yes(
+    hook: Endpoint, clone: Clone, run: Callable[..., Result], answer: str
+) -> None:
+    clone.commit("one", {"a": "1"})
+    hook.answers = [(200, answer)]
+    assert run(clone.path, "--url", hook.url).stdout == "local/Hello-World: 1 push with 1 commit delivered\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
