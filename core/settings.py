@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 AnalysisMode = Literal["model", "batch", "rules"]
 
+DEFAULT_CONFIG = Path("daybook.toml")
 DEFAULT_PUBLISH_PATH = "{year}/{owner}/{repo}/{date}.md"
 
 
@@ -190,7 +191,7 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     mail_from: MailAddress | None = None
     mail_to: Annotated[tuple[MailAddress, ...], NoDecode] = ()
-    daybook_config: Path = Path("daybook.toml")
+    daybook_config: Path = Field(default=DEFAULT_CONFIG, description="any other has to exist")
     daybook_home: Path = Path(".daybook")
     daybook_concurrency: int = Field(
         default=32, ge=1, le=512, description="calls to the model at a time of one worker process"
@@ -311,7 +312,12 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        if path == DEFAULT_CONFIG:
+            return {}
+        # Not as if it were empty: all would be followed then, and what is kept from the model would go to it.
+        raise DaybookError(
+            f"DAYBOOK_CONFIG: there is no {path}; correct it, make the file (it may be empty), or unset it"
+        ) from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DaybookError(f"{path} cannot be read: {error}") from error
     if unknown := sorted(document.keys() - {"repository", "feishu"}):

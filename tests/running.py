@@ -93,6 +93,7 @@ class Daybook:
 def daybook(folder: Path, only: Collection[str] = PROCESSES, **environment: str) -> Iterator[Daybook]:
     """Web, worker, control and beat as `daybook up` runs them, or some of them, in a folder of their own."""
     redis = RedisServer(folder / ".daybook")
+    (folder / "daybook.toml").touch()
     port = free_port()
     lines: list[str] = []
     arguments = {name: ("--port", str(port)) if name == "web" else () for name in PROCESSES if name in only}

@@ -6,7 +6,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import daybook
 from core.errors import DaybookError
 from core.models import Tier
 from core.notify_settings import FeishuBot, NotifyTable
@@ -146,6 +148,26 @@ def test_without_a_file_everything_is_followed_and_with_one_only_what_it_names()
     assert table.analysis == {Tier.HIGH: "model", Tier.MEDIUM: "model", Tier.LOW: "rules"}
     assert settings.language_of("Octo/Cat") == "en"
     assert settings.language_of("any/thing") == "zh"
+
+
+def test_a_file_that_is_named_has_to_be_there_and_may_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_CONFIG", "daybook.toml")  # as .env.example has it
+    assert load_settings().daybook_repositories == ()
+    monkeypatch.setenv("DAYBOOK_CONFIG", "/etc/daybok/daybook.toml")
+    said = (
+        "DAYBOOK_CONFIG: there is no /etc/daybok/daybook.toml; correct it, make the file (it may be empty), or unset it"
+    )
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert str(refused.value) == said
+    for process in ("web", "worker", "control", "beat", "up"):
+        started = CliRunner().invoke(daybook, [process])
+        assert (type(started.exception), str(started.exception)) == (DaybookError, said)
+    checked = CliRunner().invoke(daybook, ["check"])
+    assert (checked.exit_code, checked.stdout) == (1, f"wrong settings   {said} → correct it and check again\n")
+    monkeypatch.setenv("DAYBOOK_CONFIG", "other.toml")
+    Path("other.toml").touch()
+    assert load_settings().repository("any/thing") == RepositorySettings(name="any/thing")
 
 
 @pytest.mark.parametrize(
