@@ -334,6 +334,7 @@ def _tables(path: Path, document: dict[str, Any], name: str, each: str) -> list[
 
 def _repositories(path: Path, document: dict[str, Any]) -> tuple[RepositorySettings, ...]:
     read = tuple(_repository(path, table) for table in _tables(path, document, "repository", "repository"))
+    _refuse_twins(path, read)
     _refuse_shared_files(path, read)
     return read
 
@@ -362,6 +363,16 @@ def _refuse_unknown_bots(path: Path, tables: Sequence[RepositorySettings], bots:
                     f"{path}: [[repository]] {table.name}: no [[feishu]] table has the name {name!r}; "
                     f"there are {', '.join(sorted(bots))}"
                 )
+
+
+def _refuse_twins(path: Path, tables: Sequence[RepositorySettings]) -> None:
+    """Of two tables for one repository only the first would count."""
+    seen: dict[str, str] = {}
+    for table in tables:
+        if first := seen.get(table.name.lower()):
+            spelt = "" if first == table.name else f", the first as {first} (GitHub ignores case)"
+            raise DaybookError(f"{path}: [[repository]] {table.name}: there are two such tables{spelt}; keep one")
+        seen[table.name.lower()] = table.name
 
 
 def _refuse_shared_files(path: Path, tables: Sequence[RepositorySettings]) -> None:

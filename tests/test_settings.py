@@ -91,6 +91,11 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str, said: str, mo
         ("[repository]\nname = 'a/b'\n", "write [[repository]] with two brackets, once for each repository"),
         ("[repositories]\n", "unknown key 'repositories'; only [[repository]] and [[feishu]] tables are known"),
         ("[[repository]\n", "cannot be read: "),
+        ("[[repository]]\nname = 'a/b'\n" * 2, "daybook.toml: [[repository]] a/b: there are two such tables; keep one"),
+        (
+            "[[repository]]\nname = 'a/b'\n[[repository]]\nname = 'a/c'\n[[repository]]\nname = 'A/b'\n",
+            "[[repository]] A/b: there are two such tables, the first as a/b (GitHub ignores case); keep one",
+        ),
         ("[[feishu]]\nname = 'K'\nurl = 'https://x.example/'\n", "[[feishu]]: name: write it in small letters"),
         ("[[feishu]]\nname = 'k'\nurl = 'hook'\n", "[[feishu]]: url: not an address; copy it whole"),
         ("[[repository]]\nname = 'a/b'\nslack_channel = 'feishu:k'\n", "a/b: slack_channel: not a channel of Slack"),
