@@ -1,9 +1,10 @@
-"""Texts of settings that have a form: time zones, languages, mail addresses, paths; checked when settings are read."""
+"""Texts of settings that have a form: time zones, languages, addresses, paths; checked when settings are read."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator
@@ -15,6 +16,9 @@ _PLACES = ("owner", "repo", "year", "month", "day", "date")
 # What a mail server takes without quoting; nothing in it can end a header's line.
 _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+
+# Paths are added to it, which a query or fragment would swallow; the rest would end a link in the text around it.
+_NOT_IN_A_SITES_ADDRESS = re.compile(r"[\s?#<>\"|\\^`{}\x00-\x1f\x7f]")
 
 
 def _zone(name: str) -> str:
@@ -37,6 +41,20 @@ def _address(text: str) -> str:
     return text
 
 
+def _site_address(url: str) -> str:
+    """Not shown in the error: it may have a password in it, which every link would tell."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or _NOT_IN_A_SITES_ADDRESS.search(url):
+        raise ValueError(
+            "not an address that links can begin with; write it whole, such as https://daybook.example.org"
+        )
+    return url
+
+
 def _path_template(template: str) -> str:
     places = re.findall(r"{(.*?)}", template)
     if unknown := [place for place in places if place not in _PLACES]:
@@ -52,5 +70,6 @@ def _path_template(template: str) -> str:
 
 MailAddress = Annotated[str, AfterValidator(_address)]
 KnownLanguage = Annotated[Language, AfterValidator(_known_language)]
+SiteAddress = Annotated[str, AfterValidator(_site_address)]
 PathTemplate = Annotated[str, AfterValidator(_path_template)]
 ZoneName = Annotated[str, AfterValidator(_zone)]

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import DaybookError
-from core.forms import KnownLanguage, MailAddress, PathTemplate, ZoneName
+from core.forms import KnownLanguage, MailAddress, PathTemplate, SiteAddress, ZoneName
 from core.models import Language, RepositoryName, Tier
 from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable, SlackChannelName, WebhookAddress
 from core.redis_address import address_from_url, with_tls
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     ledger_days: int = Field(default=400, ge=0, description="how long commit records outlive their day; 0: for ever")
     site_password: SecretStr | None = None
     site_public: bool = False
-    site_url: str | None = None
+    site_url: SiteAddress | None = None
     publish_token: SecretStr | None = Field(
         default=None, description="writes to `publish_to`; default: GITHUB_TOKEN or the App"
     )

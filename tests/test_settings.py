@@ -131,6 +131,37 @@ def test_a_channel_that_cannot_be_one_is_named(
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "daybook.example", "daybook.example:8000", "//daybook.example", "/pages", "https://", "https:///pages",
+        "ftp://daybook.example", "javascript:alert(1)", "https://daybook.example:no", "https://[daybook",
+        "https://daybook.example/?a=b", "https://daybook.example/#top", "https://daybook.example?",
+        "https://a b.example", "https://me:hunter2@daybook.example", "https://daybook.example/|x>",
+    ],
+)  # fmt: skip
+def test_a_site_url_that_links_cannot_begin_with_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITE_URL", url)
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert str(refused.value) == (
+        "settings: SITE_URL: not an address that links can begin with; "
+        "write it whole, such as https://daybook.example.org"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://daybook.example.org", "http://127.0.0.1:8000/", "HTTPS://Daybook.Example/pages", "http://[::1]:8000",
+        "https://日报.example/a%20b/@team",
+    ],
+)  # fmt: skip
+def test_a_site_url_may_have_a_port_and_a_path(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITE_URL", url)
+    assert load_settings().site_url == url
+
+
 def test_no_secret_is_shown_by_an_error_or_a_print(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", "hunter2-hunter2")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-hunter2")
