@@ -1,4 +1,4 @@
-"""`daybook check`: settings, Redis, GitHub, the model and its budget, Slack, clock, scheduler, disk: a line each."""
+"""`daybook check`: settings, clones, Redis, GitHub, model, budget, Slack, clock, scheduler, disk: a line each."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from core.log import SHORTEST_SECRET
 from core.models import Tier
 from core.redis_connections import NotWritable
 from core.redis_server import redis_url
+from workers.clonelist import unreadable_clones
 from workers.prices import price_of
 from workers.probes import Finding, clock_finding, probe_feishu, probe_github, probe_model, probe_slack
 from workers.publish_probe import probe_mail, probe_publishing
@@ -46,6 +47,7 @@ def check() -> None:
     findings: list[Finding] = []
     parts = (
         check_settings,
+        check_clones,
         check_ledger,
         probe_github,
         probe_model,
@@ -87,6 +89,16 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if bool(settings.github_app_id) != bool(settings.github_app_private_key):
         remedy = "set both, or GITHUB_TOKEN"
         yield Finding("settings", "wrong", "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY belong together", remedy)
+
+
+def check_clones(settings: Settings) -> Iterator[Finding]:
+    """Whether each clone that a `source` names can be read here."""
+    clones = sum(table.source != "github" for table in settings.daybook_repositories)
+    wrong = dict(unreadable_clones(settings.daybook_repositories))
+    remedy = f"correct `source` in {settings.daybook_config}, or make the clone there, where workers and control run"
+    yield from (Finding("clones", "wrong", f"source of {name}: {why}", remedy) for name, why in wrong.items())
+    if clones > len(wrong):
+        yield Finding("clones", "ok", f"{clones - len(wrong)} can be read")
 
 
 def check_ledger(settings: Settings) -> Iterator[Finding]:

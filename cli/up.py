@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ from core.errors import DaybookError
 from core.ledger import Ledger
 from core.redis_server import RedisServer, why_silent
 from webhook.signature import require_secret
-from workers.gitrepo import GitRepository
+from workers.clonelist import unreadable_clones
 from workers.pulse import process_name
 
 if TYPE_CHECKING:
@@ -78,9 +77,8 @@ def _check(settings: Settings, host: str, port: int) -> None:
     """Say what is wrong before anything starts, rather than in the restarts of a process."""
     require_secret(settings)
     check_free(host, port)
-    for table in settings.daybook_repositories:
-        if table.source != "github":
-            GitRepository(Path(table.source)).default_branch()
+    for name, why in unreadable_clones(settings.daybook_repositories):
+        raise DaybookError(f"{settings.daybook_config}: [[repository]] {name}: source: {why}")
 
 
 def supervised(settings: Settings, host: str, port: int, tell: Callable[[str, str], None]) -> Supervisor:

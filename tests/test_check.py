@@ -14,14 +14,15 @@ import redis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cli.check import check_budget
+from cli.check import check_budget, check_clones
 from core.ledger import Ledger
 from core.notify_settings import FeishuBot, NotifyTable
-from core.redis_server import RedisServer
-from core.settings import RepositorySettings, Settings
+from core.redis_server import RedisServer, free_port
+from core.settings import RepositorySettings, Settings, load_settings
 from tests.fakes.anthropic import FakeAnthropic
 from tests.fakes.github import FakeGitHub
 from tests.fakes.slack import TOKEN, FakeSlack
+from tests.gitclone import Clone
 from tests.running import SECRET
 from tests.test_processes import run
 from workers.probes import Finding, clock_finding, probe_feishu, probe_github, probe_model, probe_slack
@@ -272,6 +273,30 @@ def test_feishu() -> None:
         Finding("feishu", "warn", "team: without a signature key; whoever learns the bot's address can post as Daybook",
                 "switch the bot's signature on, and set FEISHU_SECRET or the table's `secret`"),
     ]  # fmt: skip
+
+
+def test_a_source_that_is_no_clone_is_named_and_nothing_starts_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = Clone(tmp_path / "clone")
+    (tmp_path / "plain").mkdir()
+    sources = {"a/b": "/nonexistent", "a/c": "plain", "a/d": str(clone.path), "a/e": "github"}
+    tables = (f"[[repository]]\nname = '{name}'\nsource = '{source}'\n" for name, source in sources.items())
+    (tmp_path / "daybook.toml").write_text("".join(tables))
+    monkeypatch.chdir(tmp_path)
+    remedy = "correct `source` in daybook.toml, or make the clone there, where workers and control run"
+    no_clone = "is not a git repository: give the path of a clone"
+    assert list(check_clones(load_settings(github_webhook_secret=SECRET))) == [
+        Finding("clones", "wrong", f"source of a/b: /nonexistent {no_clone}", remedy),
+        Finding("clones", "wrong", f"source of a/c: plain {no_clone}", remedy),
+        Finding("clones", "ok", "1 can be read"),
+    ]
+    started = run("up", "--port", str(free_port()), folder=tmp_path, GITHUB_WEBHOOK_SECRET=SECRET)
+    assert (started.returncode, started.stdout, started.stderr) == (
+        1, "", f"daybook: daybook.toml: [[repository]] a/b: source: /nonexistent {no_clone}\n"
+    )  # fmt: skip
+    checked = run("check", folder=tmp_path, GITHUB_WEBHOOK_SECRET=SECRET, GITHUB_API_URL="http://127.0.0.1:1")
+    assert f"wrong clones     source of a/b: /nonexistent {no_clone} → {remedy}\n" in checked.stdout
 
 
 def test_the_budget() -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import DaybookError, Permanent, Transient
 from workers.gitrepo import GitRepository
 from workers.landings import Landing
 from workers.upstream import Described, Way
+
+if TYPE_CHECKING:
+    from core.settings import RepositorySettings
+
+
+def unreadable_clones(tables: Iterable[RepositorySettings]) -> Iterator[tuple[str, str]]:
+    """Each repository whose `source` is a path where no clone can be read, and why, with a remedy."""
+    for table in tables:
+        if table.source != "github":
+            try:
+                GitRepository(Path(table.source)).default_branch()
+            except DaybookError as error:
+                yield table.name, str(error)
 
 
 class CloneUpstream:
