@@ -51,7 +51,7 @@ def report(repository: str, day: date, form: Form, out: Path | None) -> None:
         if repository.lower() not in known:
             names = ", ".join(known.values()) or "none yet"
             raise DaybookError(f"nothing was ever received of {repository}; known repositories: {names}")
-        page = [assembled(ledger, settings, known[repository.lower()], day, (form,))]
+        page = [assembled(ledger, settings, known[repository.lower()], day, (form,), closing=False)]
     content = _written(page, form)
     if out is None:
         click.echo(content, nl=False)

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import daybook
 from core.ledger import Stage
 from core.models import Diff, FileChange
 from core.settings import RepositorySettings, Settings
@@ -178,6 +180,34 @@ def test_the_same_records_give_the_same_report_and_no_new_revision(services: Ser
         services.ledger, services.settings, REPOSITORY, DAY
     )
     assert assembled(services.ledger, services.settings, REPOSITORY, DAY).revision == 1
+
+
+def test_the_command_says_of_a_day_that_it_is_still_open_until_it_is_closed(
+    services: Services, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"REDIS_URL": redis_url, "REPORT_LANGUAGE": "en", "REPORT_TIMEZONE": "Asia/Shanghai"}.items():
+        monkeypatch.setenv(name, value)
+
+    def told(day: date) -> tuple[bool, bool]:
+        """Whether the Markdown, and the JSON, say that the day is still open."""
+        text, document = (
+            CliRunner().invoke(daybook, ["report", REPOSITORY, str(day), "--format", form]).stdout_bytes
+            for form in ("md", "json")
+        )
+        return b"> This day is still open: " in text, report_from_json(document).still_open
+
+    received(services, 1)
+    done(services, 1)
+    assert told(DAY) == (True, True)
+    assert told(DAY + timedelta(days=1)) == (True, True)  # without a commit so far
+    assert told(DAY - timedelta(days=1)) == (False, False)  # before the repository was heard of
+    assert services.ledger.report_days(REPOSITORY) == []  # looking closes nothing
+    close_due_days(services, CLOSES)
+    assert told(DAY) == (False, False)
+    document = services.ledger.report(REPOSITORY, DAY)
+    assert document
+    assert not report_from_json(document).still_open
 
 
 def test_a_commit_given_up_is_on_the_page_and_marked(services: Services) -> None:

@@ -33,11 +33,18 @@ log = Log()
 
 @undisturbed()
 def assembled(
-    ledger: Ledger, settings: Settings, repository: str, day: date, forms: Sequence[Form] = FORMS
+    ledger: Ledger,
+    settings: Settings,
+    repository: str,
+    day: date,
+    forms: Sequence[Form] = FORMS,
+    *,
+    closing: bool = True,
 ) -> DailyReport:
     """A day's report as the ledger has it now; where it says anything new, one revision up from the kept one.
 
-    `forms` are those that it is wanted in: how its commits are shown in them is read with them.
+    `forms` are those that it is wanted in: how its commits are shown in them is read with them. A day of which no
+    report is kept yet is closed with this one; without `closing` it is only looked at, and the report says so.
     """
     kept = ledger.report(repository, day)
     before = outline_from_json(kept) if kept else None
@@ -56,6 +63,7 @@ def assembled(
         asked=_asked_in_words(settings, repository, asked) if asked else "",
         rewrites=_rewrites(ledger, repository, day),
         earlier=_earlier_counts(ledger, repository, day),
+        still_open=not closing and kept is None and _may_get_more(ledger, repository, day, entries),
         elsewhere=ledger.kin_of(repository, entries.looked_up()),
         written=kept_highlights(ledger, repository, day),
         expired=_expired(ledger, repository, kept, before, entries) if kept and before else (),
@@ -63,6 +71,11 @@ def assembled(
     if before is None or report_json([report]) == kept:
         return report
     return report.model_copy(update={"revision": before.revision + 1})
+
+
+def _may_get_more(ledger: Ledger, repository: str, day: date, entries: Table) -> bool:
+    """Whether a day without a report will get one: quiet days do from the one on when the repository was heard of."""
+    return bool(entries) or day >= ledger.day_of(ledger.first_seen(repository))
 
 
 def _expired(ledger: Ledger, repository: str, kept: bytes, before: Outline, entries: Table) -> tuple[Entry, ...]:
