@@ -21,6 +21,7 @@ from cli.checked import load_settings
 from core.errors import DaybookError
 from core.ledger import SUSPECT_PLACES, Ledger, Stage
 from core.log import configure_logging
+from core.outage import Outage
 from core.redis_address import address_from_url
 from core.redis_server import answers, die_with_parent, read_address
 from core.undisturbed import settle
@@ -109,7 +110,8 @@ def web(host: str | None, port: int | None) -> None:
     address, port = host or settings.daybook_host, settings.port if port is None else port
     check_free(address, port)
     _bring_up_to_date(settings, url)
-    create_app(settings, url)  # what is wrong with the settings is said here, once, not by a server that restarts
+    # What is wrong with the settings is said here, once, not by a server that restarts.
+    create_app(settings, url, Outage(url))
     # Read by the server's own processes.
     os.environ.update({"REDIS_URL": url, "DAYBOOK_HOST": address, _SERVER_PID: str(os.getpid())})
     serve("cli.processes:application", address, port)

@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING
 import redis
 
 from core.errors import DaybookError
+from core.outage import why_unusable
 from core.redis_address import address_from_url
 
 if TYPE_CHECKING:
@@ -151,19 +152,11 @@ def why_silent(url: str) -> str | None:
     client = address.client(2.0)
     try:
         client.ping()
-    except redis.AuthenticationError:
-        return f"Redis refuses the password of REDIS_URL ({address.shown})"
     except redis.RedisError as error:
-        return f"Redis does not answer at REDIS_URL ({address.shown}: {_reason(error)})"
+        return why_unusable(address, error)
     finally:
         client.close()
     return None
-
-
-def _reason(error: redis.RedisError) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "its certificate is not trusted; name who signed it in REDIS_CA_FILE"
-    return (str(error) or type(error).__name__).rstrip(".")
 
 
 @contextmanager

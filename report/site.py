@@ -10,6 +10,7 @@ from redis import RedisError
 from werkzeug.exceptions import NotFound
 
 from core.ledger import NewerRecord
+from core.outage import Outage
 from core.settings import Settings
 from report.access import Verdict, Visit, admit
 from report.archive_pages import ArchivePages
@@ -36,10 +37,12 @@ def create_site(
     throttle: Throttle | None = None,
     *,
     clock: Callable[[], datetime] = _now,
+    outage: Outage | None = None,
 ) -> Blueprint:
     """The pages over what the ledger holds; no I/O before the first request.
 
-    `throttle` counts wrong passwords; give the same to whatever else takes the password.
+    `throttle` counts wrong passwords; give the same to whatever else takes the password. `outage` is told
+    what fails of the ledger's Redis.
     """
     site = Blueprint("site", __name__)
     shared = (ledger, settings, Histories(ledger), clock, Bounded[bytes](RENDERED_BYTES, len))
@@ -59,7 +62,9 @@ def create_site(
 
     @site.errorhandler(NewerRecord)
     @site.errorhandler(RedisError)
-    def unavailable(_: RedisError | NewerRecord) -> Response:
+    def unavailable(error: RedisError | NewerRecord) -> Response:
+        if outage and isinstance(error, RedisError):
+            outage.tell(error)
         return Response(notice_page("unavailable", settings.report_language), 503)
 
     _add_pages(site, DayPages(*shared), ArchivePages(*shared))

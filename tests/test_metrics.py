@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.ledger import Ledger, Stage
 from core.models import Tier, Usage
+from core.outage import Outage
 from core.settings import Settings
 from report.throttle import Throttle
 from tests.conftest import SHANGHAI
@@ -127,7 +128,9 @@ def test_each_stages_oldest_is_found_by_one_call_of_a_script(ledger: Ledger) -> 
 def told(ledger: Ledger, **settings: Any) -> Figures:
     app = Flask(__name__)
     known = Settings(_env_file=None, **settings)
-    app.register_blueprint(create_metrics(ledger, known, Throttle(), Refusals(ledger, interval=1000)))
+    app.register_blueprint(
+        create_metrics(ledger, known, Throttle(), Refusals(ledger, interval=1000), Outage("redis://localhost"))
+    )
     answer = app.test_client().get("/metrics")
     assert answer.status_code == 200
     return figures(answer.text)

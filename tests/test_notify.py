@@ -14,6 +14,7 @@ from flask import Flask
 from cli.status import document, text
 from core.ledger import Filing, Intent, Ledger
 from core.models import Tier
+from core.outage import Outage
 from report.throttle import Throttle
 from tests.fakes.slack import FakeSlack, Message
 from tests.telling import CHANNEL, REPOSITORY, P, Teller, teller
@@ -347,7 +348,9 @@ def test_the_figures_of_channels_are_scraped(daybook: Teller) -> None:
     daybook.tell()
     app = Flask("metrics")
     ledger = services.ledger
-    app.register_blueprint(create_metrics(ledger, services.settings, Throttle(), Refusals(ledger)))
+    app.register_blueprint(
+        create_metrics(ledger, services.settings, Throttle(), Refusals(ledger), Outage("redis://localhost"))
+    )
     lines = app.test_client().get("/metrics", headers={"Host": "127.0.0.1"}).text.splitlines()
     assert [line for line in lines if line.startswith("daybook_notices")] == [
         'daybook_notices_total{channel="#daybook",outcome="told"} 1.0',

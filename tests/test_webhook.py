@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from werkzeug.test import Client
 
 from core.ledger import Ledger
+from core.outage import Outage
 from core.redis_server import RedisServer
 from core.settings import load_settings
 from tests.conftest import SHANGHAI
@@ -208,7 +209,7 @@ def test_what_nobody_expected_is_said_to_the_sender_and_to_the_log(
     monkeypatch.setattr(ledger, "receive", lambda *_: 1 // 0)
     headers = {"x-github-event": "push", "x-github-delivery": "one", "x-hub-signature-256": signature(PUSH)}
     with capture_logs() as logged:
-        answer = Client(Webhook(ledger, load_settings(), Refusals(ledger))).post(
+        answer = Client(Webhook(ledger, load_settings(), Refusals(ledger), Outage("redis://localhost"))).post(
             data=PUSH, headers=headers, content_type="application/json"
         )
     assert (answer.status_code, list(answer.json or ())) == (500, ["error"])

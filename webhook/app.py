@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from core.errors import DaybookError
 from core.ledger import Ledger
 from core.log import configure_logging
+from core.outage import Outage
 from core.settings import Settings, load_settings
 from report.site import create_site
 from report.throttle import Throttle
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answered within 2 s whatever Redis does
 
 
-def create_app(settings: Settings, redis_url: str) -> Flask:
-    """Build the web process's application; no I/O.
+def create_app(settings: Settings, redis_url: str, outage: Outage) -> Flask:
+    """Build the web process's application; no I/O. `outage` is told what fails.
 
     Raises DaybookError without a webhook secret.
     """
@@ -41,15 +42,15 @@ def create_app(settings: Settings, redis_url: str) -> Flask:
         min_replicas=settings.redis_min_replicas,
     )
     refusals, throttle = Refusals(ledger), Throttle()
-    app.register_blueprint(create_health(ledger))
-    app.register_blueprint(create_metrics(ledger, settings, throttle, refusals))
-    app.register_blueprint(create_site(ledger, settings, throttle))
+    app.register_blueprint(create_health(ledger, outage))
+    app.register_blueprint(create_metrics(ledger, settings, throttle, refusals, outage))
+    app.register_blueprint(create_site(ledger, settings, throttle, outage=outage))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[Response, int]:
         return jsonify(error=error.description), error.code or 500
 
-    app.wsgi_app = _beside(app.wsgi_app, Webhook(ledger, settings, refusals))  # type: ignore[assignment,method-assign]
+    app.wsgi_app = _beside(app.wsgi_app, Webhook(ledger, settings, refusals, outage))  # type: ignore[assignment,method-assign]
     return app
 
 
@@ -69,4 +70,7 @@ def from_environment() -> Flask:
     if not settings.redis_url:
         raise DaybookError("REDIS_URL is not set; start `daybook up`, or set it for this process")
     configure_logging(settings, "web")
-    return create_app(settings, settings.redis_url.get_secret_value())
+    url = settings.redis_url.get_secret_value()
+    outage = Outage(url)
+    outage.look(REDIS_SECONDS)  # or nothing would be said until somebody asks for a page
+    return create_app(settings, url, outage)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import redis
+
+if TYPE_CHECKING:
+    from core.outage import Outage
 
 T = TypeVar("T")
 
@@ -21,9 +24,13 @@ class RedisUnavailable(Exception):
 
 
 class Breaker:
-    """Wraps calls to Redis; while open, one call a second is let through to see whether Redis is back."""
+    """Wraps calls to Redis and has their failures told.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    While open, one call a second is let through to see whether Redis is back.
+    """
+
+    def __init__(self, outage: Outage, clock: Callable[[], float] = time.monotonic) -> None:
+        self._outage = outage
         self._clock = clock
         self._guard = threading.Lock()
         self._open_until: float | None = None
@@ -36,8 +43,10 @@ class Breaker:
         except (redis.ConnectionError, redis.TimeoutError) as error:
             with self._guard:
                 self._open_until = self._clock() + OPEN_SECONDS
+            self._outage.tell(error)
             raise RedisUnavailable(type(error).__name__) from error
         except redis.RedisError as error:  # full, read-only, a key of the wrong type: it answers, so others may go on
+            self._outage.tell(error)
             raise RedisUnavailable(type(error).__name__) from error
         with self._guard:
             self._open_until = None

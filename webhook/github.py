@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from core.ledger import Ledger
+    from core.outage import Outage
     from core.settings import Settings
     from webhook.metrics import Refusals
 
@@ -51,11 +52,11 @@ class Webhook:
     Flask's routing and contexts would cost as much as all that is done here (`bench.receiving`).
     """
 
-    def __init__(self, ledger: Ledger, settings: Settings, refusals: Refusals) -> None:
+    def __init__(self, ledger: Ledger, settings: Settings, refusals: Refusals, outage: Outage) -> None:
         self._ledger = ledger
         self._settings = settings
         self._refusals = refusals
-        self._breaker = Breaker()
+        self._breaker = Breaker(outage)
         self._secrets = [secret.get_secret_value().encode() for secret in settings.github_webhook_secret]
         messages(Stage.FETCH, ())  # Celery encodes its form once: now, and not by every thread at the first delivery
 

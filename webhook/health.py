@@ -10,12 +10,13 @@ from webhook.breaker import Breaker, RedisUnavailable
 
 if TYPE_CHECKING:
     from core.ledger import Ledger
+    from core.outage import Outage
 
 
-def create_health(ledger: Ledger) -> Blueprint:
+def create_health(ledger: Ledger, outage: Outage) -> Blueprint:
     """The two routes a load balancer or a person asks."""
     blueprint = Blueprint("health", __name__)
-    breaker = Breaker()
+    breaker = Breaker(outage)
 
     @blueprint.get("/healthz")
     def healthz() -> Response:

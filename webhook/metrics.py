@@ -26,6 +26,7 @@ from workers.celeryconfig import QUEUES
 
 if TYPE_CHECKING:
     from core.ledger import Ledger, Meters, OutboxState, Spending, StageMeter
+    from core.outage import Outage
     from core.settings import Settings
     from report.throttle import Throttle
 
@@ -83,10 +84,12 @@ class Refusals:
             self.flush()
 
 
-def create_metrics(ledger: Ledger, settings: Settings, throttle: Throttle, refusals: Refusals) -> Blueprint:
+def create_metrics(
+    ledger: Ledger, settings: Settings, throttle: Throttle, refusals: Refusals, outage: Outage
+) -> Blueprint:
     """The route that Prometheus scrapes: open on loopback, else with SITE_PASSWORD, even where the pages are public."""
     blueprint = Blueprint("metrics", __name__)
-    breaker = Breaker()
+    breaker = Breaker(outage)
     private = settings.model_copy(update={"site_public": False})
 
     @blueprint.get("/metrics")

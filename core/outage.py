@@ -1,0 +1,76 @@
+"""What the log says of a Redis that cannot be used: why, and what to do; not at each request that meets it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import redis
+
+from core.log import Log
+from core.redis_address import address_from_url
+from core.redis_connections import NotWritable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.redis_address import RedisAddress
+
+AGAIN_SECONDS = 60.0
+
+log = Log()
+
+
+class Outage:
+    """Tells each reason once, and again when it still holds after a minute. Safe to share between threads."""
+
+    def __init__(self, redis_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._address = address_from_url(redis_url)
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._told: dict[str, float] = {}
+
+    def look(self, seconds: float) -> None:
+        """Ask Redis for a sign of life within so many seconds, and tell why there is none."""
+        client = self._address.client(seconds)
+        try:
+            client.ping()
+        except redis.RedisError as error:
+            self.tell(error)
+        finally:
+            client.close()
+
+    def tell(self, error: redis.RedisError) -> None:
+        """Warn of what Redis answered a call with, unless that was just done."""
+        why, now = why_unusable(self._address, error), self._clock()
+        with self._guard:
+            told = {reason: at for reason, at in self._told.items() if now - at < AGAIN_SECONDS}
+            self._told = {why: now} | told
+            if why in told:
+                return
+        log.warning("redis_unusable", reason=why, remedy=_remedy(error))
+
+
+def why_unusable(address: RedisAddress, error: redis.RedisError) -> str:
+    """What an error of redis-py says of the Redis at an address, in a line without its password."""
+    if isinstance(error, (redis.AuthenticationError, redis.exceptions.AuthenticationWrongNumberOfArgsError)):
+        return f"Redis refuses the password of REDIS_URL ({address.shown})"
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError)) and not isinstance(error, NotWritable):
+        return f"Redis does not answer at REDIS_URL ({address.shown}: {_reason(error)})"
+    return f"Redis fails at REDIS_URL ({address.shown}: {_reason(error)})"
+
+
+def _reason(error: redis.RedisError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted; name who signed it in REDIS_CA_FILE"
+    may_quote = isinstance(error, redis.ResponseError) and not isinstance(error, redis.exceptions.NoPermissionError)
+    return ("" if may_quote else str(error).rstrip(".")) or type(error).__name__  # of a command: what was sent
+
+
+def _remedy(error: redis.RedisError) -> str:
+    if isinstance(error, redis.AuthenticationError):
+        return "correct the password in REDIS_URL and start this process again"
+    if isinstance(error, redis.ResponseError):
+        return "run `daybook check`, and look into Redis's log"
+    return "start it, or correct REDIS_URL and start this process again"
