@@ -31,7 +31,7 @@ COMMANDS = {
     "web": ("cli.processes:web", "the web process alone"),
     "worker": ("cli.processes:worker", "a worker alone: fetches and analyses commits"),
     "control": ("cli.processes:control", "the control worker alone: sweep, suspects, reports"),
-    "beat": ("cli.processes:beat", "the scheduler alone; run exactly one"),
+    "beat": ("cli.processes:beat", "the scheduler alone; of several one leads, and the others stand by"),
 }
 
 

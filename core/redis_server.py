@@ -70,7 +70,7 @@ class RedisServer:
 
         Raises DaybookError when the directory is in use or the server does not come up.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # the server's own files are readable for all
         if self._lock is None and (running := read_address(self.home)) and answers(running):
             raise DaybookError(_in_use(self.home))
         self._lock = self._lock or _locked(self.home / "redis.lock")

@@ -173,3 +173,4 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     text = run("--help", folder=tmp_path).stdout
     for name in ("demo", "up", "replay", "report", "triage", "status", *PROCESSES):
         assert f"\n  {name} " in text
+    assert "the scheduler alone; of several one leads, and the others stand by" in " ".join(text.split())

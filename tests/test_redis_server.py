@@ -62,6 +62,17 @@ def test_it_wants_its_password_and_only_the_owner_can_read_it(home: Path) -> Non
     assert not answers(url)
 
 
+def test_a_folder_that_it_makes_is_its_owners_alone_and_one_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o750)
+    for folder, mode in ((tmp_path / "new" / "home", 0o700), (shared, 0o750)):
+        server = RedisServer(folder)
+        server.start()
+        server.stop()
+        assert (folder / "appendonly.aof").exists()
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
+
+
 def test_a_second_server_on_the_same_directory_is_refused_with_the_remedy(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
