@@ -53,7 +53,10 @@ def changes_of(sha: str, day: date, changes: Iterable[PublicChange]) -> Iterator
 
 
 def table(changes: Iterable[Compatibility]) -> tuple[Compatibility, ...]:
-    """A day's changes, the most telling first; what several files or commits change alike stands there once."""
+    """A day's changes, the most telling first; what several files or commits change alike stands there once.
+
+    It stands there with the first of them that is given.
+    """
     return _listed(changes)
 
 

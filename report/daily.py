@@ -430,8 +430,13 @@ def _state(record: CommitRecord) -> State:
 
 def _compatibility(entries: Table, day: date) -> tuple[Compatibility, ...]:
     changing = [entries[place] for place, changed in enumerate(entries.column("changed")) if changed]
-    lasting = [entry for entry in changing if not entry.cancelled]
-    return table(change for entry in lasting for change in changes_of(entry.sha, day, entry.public_changes))
+    lasting = [entry for entry in reversed(changing) if not entry.cancelled]
+    makers = sorted(lasting, key=_merges)  # a merge tells once more what the commits it brought have made
+    return table(change for entry in makers for change in changes_of(entry.sha, day, entry.public_changes))
+
+
+def _merges(entry: Entry) -> bool:
+    return entry.facts is not None and entry.facts.merge
 
 
 def _trend(day: date, tiers: Tiers, earlier: Sequence[DayCount]) -> tuple[DayCount, ...]:

@@ -324,3 +324,14 @@ def test_the_kept_net_change_names_its_steps_in_order() -> None:
     (left,) = net_changes(told)
     assert isinstance(left, NetChange)
     assert [step.sha for step in left.steps] == [sha_of(1), sha_of(2), sha_of(3)]
+
+
+def test_the_days_table_links_to_the_commit_that_made_a_change_not_to_the_merge_that_tells_it_again() -> None:
+    told = facts(changes=(ADDED,))
+    merge = facts(changes=(ADDED,), merge=True, parents=(sha_of(9), sha_of(2)))
+    again = report([record(2, facts=told), record(4, facts=told), record(5, facts=merge)])
+    assert [one.sha for one in again.compatibility] == [sha_of(2)]
+    merged_first = report([record(1, facts=merge), record(2, facts=told)])
+    assert [one.sha for one in merged_first.compatibility] == [sha_of(2)]
+    alone = report([record(2), record(5, facts=merge)])
+    assert [one.sha for one in alone.compatibility] == [sha_of(5)]
