@@ -34,6 +34,7 @@ REAL = {
     "test_only": "lmdeploy",
     "buffer_overflow": "fmt",
     "security_docs": "flask",
+    "session_access": "flask",
     "vary_cookie": "flask",
 }
 

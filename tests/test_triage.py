@@ -34,6 +34,7 @@ REAL = {
     "lmdeploy__one_platform.patch": (Tier.MEDIUM, ChangeType.BUGFIX, "one_platform"),
     "lmdeploy__version_bump.patch": (Tier.LOW, ChangeType.CHORE, "release"),
     "lmdeploy__test_only.patch": (Tier.LOW, ChangeType.TEST, "only_test"),
+    "flask__session_access.patch": (Tier.HIGH, ChangeType.SECURITY, "advisory"),
 }
 
 
@@ -378,3 +379,51 @@ def test_wrong_weights_name_the_key(tmp_path: Path) -> None:
     wrong.write_text("[[", encoding="utf-8")
     with pytest.raises(DaybookError, match=r"^triage\.toml cannot be read: "):
         load_rules(wrong)
+
+
+ADVISED = edited("CHANGES.rst", "", "-   The session is marked as accessed. :ghsa:`68rp-wp8r-4726`")
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("CHANGES.rst", "-   The session is marked as accessed. :ghsa:`68rp-wp8r-4726`"),
+        (
+            "CHANGELOG.md",
+            "* See [GHSA-m2qf-hxjv-5gpq](https://github.com/a/b/security/advisories/GHSA-m2qf-hxjv-5gpq).",
+        ),
+        ("docs/releases/4.2.1.txt", "CVE-2023-31047: Potential bypass of validation"),
+        ("docs/whatsnew/3.1.rst", ":cve:`2024-39614`"),
+    ],
+)
+def test_a_change_log_that_names_an_advisory_tells_what_the_message_does_not(path: str, line: str) -> None:
+    silent = commit("request context tracks session access")
+    before = judged(silent, diff(SOURCE, edited(path, "", "- The session is marked as accessed.")))
+    assert (before.tier, before.type) == (Tier.MEDIUM, ChangeType.REFACTOR)
+    result = judged(silent, diff(SOURCE, edited(path, "", line)))
+    assert (result.tier, result.type, result.reasons) == (Tier.HIGH, ChangeType.SECURITY, (Reason(code="advisory"),))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        (ADVISED,),  # the log alone: what it tells of was mended elsewhere
+        (ADVISED, edited("tests/test_core.py", "a", "b")),
+        (SOURCE, edited("docs/guide.rst", "", "See GHSA-m2qf-hxjv-5gpq.")),  # no change log
+        (SOURCE, edited("CHANGES.rst", "x :ghsa:`68rp-wp8r-4726`", "- x :ghsa:`68rp-wp8r-4726`")),  # stood there before
+        (SOURCE, edited("CHANGES.rst", "", "\n".join(f"CVE-2020-1000{n}" for n in range(9)))),  # a whole history
+        (edited("pkg/version.py", "__version__ = '0.1.0'", "__version__ = '0.2.0'"), ADVISED),
+    ],
+)
+def test_an_advisory_that_this_commit_does_not_mend_makes_it_no_matter_of_security(
+    files: tuple[FileChange, ...],
+) -> None:
+    result = judged(commit("Update"), diff(*files))
+    assert (result.tier is not Tier.HIGH, result.type is not ChangeType.SECURITY) == (True, True)
+
+
+def test_what_github_merges_from_a_private_fork_mends_what_an_advisory_tells_of() -> None:
+    result = judged(commit("Merge commit from fork\n\nTrack session access"), diff(SOURCE))
+    assert (result.tier, result.type, result.reasons[0].code) == (Tier.HIGH, ChangeType.SECURITY, "advisory")
+    merge = judged(commit("Merge commit from fork"), diff(SOURCE, parents=(PARENT, "c" * 40)))
+    assert (merge.tier, merge.type, merge.reasons) == (Tier.LOW, ChangeType.MERGE, (Reason(code="merge_advisory"),))

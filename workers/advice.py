@@ -64,6 +64,7 @@ def _security(facts: Facts, message: Message, words: Labels) -> str:
         words.phrase("security_guard") if "security" in facts.marks and "unsafe_removed" not in facts.marks and not said
         else "",
         words.phrase("security_danger" if message.danger else "security_said") if said else "",
+        words.phrase("security_advisory") if "advisory" in facts.marks else "",
     ]  # fmt: skip
     return sentences(parts, words) or _nothing(facts, words)
 
@@ -97,6 +98,8 @@ def _risks(facts: Facts, triage: Triage, message: Message) -> Iterator[str]:
         yield "unsafe"
     elif message.danger or "security" in message.title_marks:
         yield "security"
+    elif "advisory" in facts.marks:
+        yield "advisory"
     yield from _risks_of_changes(facts)
     if _says_incompatible(facts, message) and not (breaking_changes(facts) or _platforms(facts)):
         yield "incompatible"

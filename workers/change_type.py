@@ -60,7 +60,9 @@ def _by_files(facts: Facts) -> ChangeType | None:
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    if "security" in (*message.title_marks, *message.prefixes) or message.danger or "unsafe_removed" in facts.marks:
+    if "security" in (*message.title_marks, *message.prefixes) or message.danger:
+        return ChangeType.SECURITY
+    if {"advisory", "unsafe_removed"} & set(facts.marks):
         return ChangeType.SECURITY
     if facts.breaking or (tier is Tier.HIGH and _breaks_callers(facts, message)):
         return ChangeType.BREAKING

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from core.models import FileChange, FileRole
+from workers.advisories import names_advisories
 from workers.hunks import Hunk, docstring_lines, has_docstrings
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
@@ -105,17 +106,20 @@ class _Tally:
 
 def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[str, ...]:
     """The marks of a diff, in a fixed order."""
-    tally, marks = _Tally(), set[str]()
+    tally, marks, mends = _Tally(), set[str](), False
     for change, role, parts in files:
         marks |= _marks_of_file(change, role, parts)
+        mends = mends or names_advisories(change, role)
         if role in PRODUCT_ROLES:
             _add(tally, change, role, parts)
     marks |= _marks_of_lines(tally)
+    if mends and (tally.removed or tally.added) and not marks & {"cosmetic", "version_bump"}:
+        marks.add("advisory")
     return tuple(mark for mark in _ORDER if mark in marks)
 
 
 _ORDER = (
-    "security", "unsafe_removed", "rejects", "status_code", "concurrency", "synchronisation",
+    "advisory", "security", "unsafe_removed", "rejects", "status_code", "concurrency", "synchronisation",
     "auth", "deserialisation", "subprocess", "network", "branch", "handler",
     "new_module", "removed_module", "release_pipeline",
     "removed_release", "cosmetic", "logging", "version_bump",

@@ -66,7 +66,7 @@ def matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_paths: tuple[str, ...]) -> Facts:
     unread = not diff.parents and not diff.files
-    in_code = code_marks(parts)
+    in_code, said = code_marks(parts), ("advisory",) if message.advisory else ()
     return Facts(
         files=len(diff.files),
         additions=diff.additions,
@@ -77,7 +77,7 @@ def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_pa
         paths=_paths(parts, watch_paths),
         symbols=_first(_symbols(parts), SYMBOLS_LIMIT),
         changes=public_changes(parts),
-        marks=tuple(dict.fromkeys((*message.title_marks, *in_code, *message.body_marks))),
+        marks=tuple(dict.fromkeys((*message.title_marks, *said, *in_code, *message.body_marks))),
         prefixes=message.prefixes,
         pull_request=message.pull_request,
         issues=message.issues,

@@ -17,6 +17,8 @@ _BRACKET = re.compile(r"\[([^\[\]]{1,40})\][:\s]{0,3}")
 _CONVENTIONAL = re.compile(r"([A-Za-z][A-Za-z_+-]{0,20})(?:\(([^()]{0,60})\))?(!?):\s{0,3}(?=\S)")
 _TRAILING_PULL = re.compile(r"\s{0,4}\((?:PR )?[#!](\d{1,9})\)\s{0,4}$")
 _MERGED_PULL = re.compile(r"^Merge pull request #(\d{1,9})\b")
+# What GitHub calls the merge of a private fork, in which what an advisory tells of was mended out of sight.
+_FROM_FORK = "Merge commit from fork"
 _MERGE = re.compile(r"^Merge (?:pull request|(?:remote-tracking )?branch(?:es)?|tag|commit|PR)\b", re.IGNORECASE)
 _CLOSES = re.compile(r"\b(?:fix(?:es|ed)?|close[sd]?|resolve[sd]?):?\s{1,3}(?:issue\s)?#(\d{1,9})\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w/])#(\d{1,9})\b")
@@ -88,6 +90,11 @@ class Message:
     def merge(self) -> bool:
         """Whether the title is one that git or GitHub gives to a merge."""
         return bool(_MERGE.match(self.title))
+
+    @property
+    def advisory(self) -> bool:
+        """Whether the title is the one that GitHub gives to what mends a security advisory."""
+        return self.title.startswith(_FROM_FORK)
 
 
 @lru_cache(maxsize=64)

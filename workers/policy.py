@@ -23,11 +23,13 @@ from workers.reach import only_role
 
 _BY_RANK = (Tier.LOW, Tier.MEDIUM, Tier.HIGH)
 _WATCHED = "watched"
-_SECURITY = frozenset({"security", "security_code", "danger", "unsafe_removed"})
+_SECURITY = frozenset({"security", "security_code", "danger", "advisory", "unsafe_removed"})
 _DATA_LOSS = frozenset({"corruption"})
 _BREAKING = frozenset({"says_breaking", "incompatible", "platform_dropped", "dependency_floor"})
 _FLOORS = frozenset({_WATCHED}) | _SECURITY | _DATA_LOSS | _BREAKING
-_CEILINGS = frozenset({"merge", "empty", "ignored_paths", "low_author", "cosmetic", "release", "version_bump"})
+_CEILINGS = frozenset(
+    {"merge", "merge_advisory", "empty", "ignored_paths", "low_author", "cosmetic", "release", "version_bump"}
+)
 _CEILING_ROLES = frozenset({FileRole.DOCS, FileRole.TEST, FileRole.CI})
 # What is named from outside the code: a command line, a deployment, a request, a settings file.
 _NAMED_OUTSIDE = frozenset({"flag", "environment", "route", "config"})

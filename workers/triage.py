@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from core.models import Commit, Facts, FileRole, PublicChange, Reason, Tier, Triage
 from core.settings import RepositorySettings
+from workers.advisories import ADVISORY
 from workers.change_type import change_type
 from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
@@ -31,9 +32,9 @@ _PRODUCT = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, File
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _NATURE = ("cosmetic", "version_bump", "logging")
 _CODE_MARKS = (
-    "security", "unsafe_removed", "rejects", "status_code", "removed_module", "release_pipeline", "removed_release",
+    "advisory", "security", "unsafe_removed", "rejects", "status_code", "removed_module", "release_pipeline",
+    "removed_release",
 )  # fmt: skip
-_ADVISORY = re.compile(r"\b(?:CVE-\d{4}-\d{3,7}|GHSA(?:-\w{4}){3})\b")
 # A version as a release has it; what is still in the making (dev, rc, alpha) is none.
 _RELEASE = re.compile(r"\bv?\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?post\d{1,3})?(?![\w.-])")
 _FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@|^)\s?v?(\d[\d.]*)")
@@ -103,7 +104,7 @@ def _settled(
 ) -> Reason | None:
     """What is low without weighing."""
     if facts.merge:
-        return Reason(code="merge")
+        return Reason(code="merge_advisory" if "advisory" in facts.marks else "merge")
     if facts.files and (not facts.roles or (repository.ignore_paths and not facts.paths)):
         return Reason(code="ignored_paths")
     if _by_low_author(commit, repository) and not _security_fact(facts, message):
@@ -128,7 +129,8 @@ def _by_low_author(commit: Commit, repository: RepositorySettings) -> bool:
 
 def _security_fact(facts: Facts, message: Message) -> bool:
     """A robot's changelog says "security" often; an advisory, a title or the code itself is meant here."""
-    told = "security" in message.title_marks or bool(_ADVISORY.search(f"{message.title}\n{message.prose}"))
+    told = "security" in message.title_marks or bool(ADVISORY.search(f"{message.title}\n{message.prose}"))
+    told = told or "advisory" in facts.marks
     return told or ("security" in facts.marks and "security" not in message.body_marks)
 
 
@@ -215,7 +217,7 @@ def _mark_parts(facts: Facts, message: Message, rules: TriageRules, *, product: 
         said = set()
     for mark, weight in rules.marks.items():
         total = 0.0
-        if mark == "security" and message.danger:
+        if mark in {"security", "advisory"} and message.danger:
             continue
         if product and mark in said & {*message.title_marks}:
             total += weight.title
