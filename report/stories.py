@@ -158,9 +158,10 @@ def _together(known: Sequence[Told], brought: Mapping[str, Sequence[Told]]) -> I
     for sha, commits in brought.items():
         merge = by_sha[sha]
         if merge.pull_request:
-            for commit in commits[-MOST_OF_A_KIND:]:
+            own = [commit for commit in commits if commit.pull_request in {0, merge.pull_request}]
+            for commit in own[-MOST_OF_A_KIND:]:
                 yield _Pair("same_pull_request", merge, commit, f"#{merge.pull_request}")
-            for commit in commits:
+            for commit in own:
                 yield _Pair("same_pull_request", commit, merge, f"#{merge.pull_request}")
     for pull_request, commits in _alike(known, lambda one: one.pull_request).items():
         for one, other in _neighbours(commits):
@@ -225,12 +226,22 @@ def _relation(pair: _Pair, zone: tzinfo) -> Relation:
 def _with_merged(
     groups: Sequence[Sequence[Told]], brought: Mapping[str, Sequence[Told]], may_cancel: Callable[[str], bool]
 ) -> tuple[tuple[str, ...], ...]:
-    """Who takes a merge back takes back what it brought."""
+    """Who takes a merge back takes back what it brought, with it what other merges brought it."""
     taken = {commit.sha for group in groups for commit in group}
     found: list[tuple[str, ...]] = []
     for group in groups:
-        more = [one for commit in group for one in brought.get(commit.sha, ())]
-        added = [one for one in more if one.sha not in taken and may_cancel(one.sha)]
+        added = [one for one in _all_brought(group, brought) if one.sha not in taken and may_cancel(one.sha)]
         taken.update(one.sha for one in added)
         found.append(tuple(one.sha for one in sorted([*group, *added], key=lambda one: one.order)))
     return tuple(found)
+
+
+def _all_brought(group: Sequence[Told], brought: Mapping[str, Sequence[Told]]) -> Iterator[Told]:
+    """What the merges of a group brought, and what the merges among that had brought before; each commit once."""
+    seen = {commit.sha for commit in group}
+    waiting = list(group)
+    while waiting:
+        more = [one for one in brought.get(waiting.pop().sha, ()) if one.sha not in seen]
+        seen.update(one.sha for one in more)
+        waiting += more
+        yield from more

@@ -105,19 +105,47 @@ def merged(day: Sequence[Told]) -> dict[str, list[Told]]:
     if not any(len(commit.parents) > 1 for commit in day):
         return {}
     by_sha = {commit.sha: commit for commit in day}
-    seen = _trunks(day, by_sha)
+    seen, line = _trunks(day, by_sha), _Lines(day)
     found: dict[str, list[Told]] = {}
     for merge in day:
         brought, waiting = [], list(merge.parents[1:])
         while waiting:
             commit = by_sha.get(waiting.pop())
-            if commit is not None and commit.sha not in seen:
+            if commit is not None and commit.sha not in seen and not line.leads(merge.sha, commit.sha):
                 seen.add(commit.sha)
                 brought.append(commit)
                 waiting += commit.parents
         if brought:
             found[merge.sha] = sorted(brought, key=lambda one: one.order)
     return found
+
+
+class _Lines:
+    """The first-parent ways back of all commits, which join into trees; each is walked once, at first."""
+
+    def __init__(self, day: Sequence[Told]) -> None:
+        children: dict[str, list[str]] = {commit.sha: [] for commit in day}
+        waiting: list[tuple[str, bool]] = []
+        for commit in day:
+            if commit.parents and commit.parents[0] in children:
+                children[commit.parents[0]].append(commit.sha)
+            else:
+                waiting.append((commit.sha, False))
+        self._entered: dict[str, int] = {}
+        self._left: dict[str, int] = {}
+        while waiting:
+            sha, done = waiting.pop()
+            if done:
+                self._left[sha] = len(self._entered)
+            else:
+                self._entered[sha] = len(self._entered)
+                waiting += [(sha, True), *((child, False) for child in children[sha])]
+
+    def leads(self, later: str, earlier: str) -> bool:
+        """Whether the first-parent way back from one commit passes another, which was there before it branched off."""
+        if later not in self._left or earlier not in self._left:
+            return False  # of parents that lead in a circle nobody knows the order
+        return self._entered[earlier] <= self._entered[later] < self._left[earlier]
 
 
 def _trunks(day: Sequence[Told], by_sha: Mapping[str, Told]) -> set[str]:

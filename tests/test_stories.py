@@ -260,6 +260,34 @@ def test_commits_of_one_pull_request_know_of_each_other() -> None:
     ]
 
 
+def test_a_merge_has_brought_what_is_its_own_and_nothing_from_before_its_branch() -> None:
+    """As on a maintenance branch, all of which goes into the main one later that day."""
+    day = report([
+        landed(1, "Clarify errors (#5827)", branch="stable", parents=(sha_of(99),)),
+        landed(2, "Tidy", branch="stable", parents=(sha_of(1),)),
+        landed(3, "Add codespell", branch="stable", parents=(sha_of(2),)),
+        landed(4, "Find more (#5830)", branch="stable", parents=(sha_of(3),)),
+        landed(5, "Add codespell (#5844)", LOW, branch="stable", parents=(sha_of(2), sha_of(4))),
+        landed(6, "Merge branch 'stable'", LOW, parents=(sha_of(98), sha_of(5))),
+        landed(7, "Fix what it found", parents=(sha_of(6),)),
+    ])  # fmt: skip
+    assert told(entry(day, 5)) == [("same_pull_request", 3, "#5844")]
+    assert told(entry(day, 3)) == [("same_pull_request", 5, "#5844")]
+    assert [told(entry(day, other)) for other in (1, 2, 4)] == [[], [], []]
+
+
+def test_who_takes_a_merge_of_merges_back_takes_back_all_of_it() -> None:
+    day = report([
+        landed(1, "One (#11)", branch="main", parents=(sha_of(99),)),
+        landed(2, "Two", branch="main", parents=(sha_of(1),)),
+        landed(3, "Merge pull request #12 from octocat/two", LOW, parents=(sha_of(1), sha_of(2)), lines=15),
+        landed(4, "Merge branch 'stable'", LOW, parents=(sha_of(98), sha_of(3)), lines=15),
+        landed(5, f"Revert \"Merge branch 'stable'\"\n\nThis reverts commit {sha_of(4)}.", parents=(sha_of(4),)),
+    ])  # fmt: skip
+    assert shown(day) == [(5, LOW, [4, 3, 2, 1])]
+    assert day.tiers.low == 5
+
+
 def test_the_parts_of_a_series_know_of_each_other_over_days() -> None:
     earlier = [landed(1, "[1/N] MoE runner: begin", days=-3), landed(2, "[2/N] MoE runner: more", days=-1)]
     other = landed(4, "[3/N] MoE runner: by another", login="hubot")
