@@ -278,6 +278,19 @@ KINDS: dict[str, tuple[FileChange, Expected]] = {
         edited("requirements.txt", "torch>=2"),
         [("dependency", "removed", "torch", ">=2", None)],
     ),
+    "dependency bounded": (
+        edited("pyproject.toml", '    "sphinx",', '    "sphinx<9",'),
+        [("dependency", "changed", "sphinx", None, "<9")],
+    ),
+    "dependency set free": (
+        edited("pyproject.toml", "    \"celery[redis]>=5 ; sys_platform == 'linux'\",", '    "celery[redis]",'),
+        [("dependency", "changed", "celery", ">=5", None)],
+    ),
+    "dependency added beside a word that is quoted too": (
+        edited("pyproject.toml", 'keywords = ["web"]', 'keywords = ["web", "flask"]\n"flask>=3",\n"sphinx-tabs>=3",'),
+        [("dependency", "added", "flask", None, ">=3"), ("dependency", "added", "sphinx-tabs", None, ">=3")],
+    ),
+    "words that are no dependencies": (edited("pyproject.toml", 'select = ["B", "E"]', 'select = ["E", "F"]'), []),
 }
 
 

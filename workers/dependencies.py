@@ -10,6 +10,7 @@ _REQUIREMENT = re.compile(
     r"^\s{0,8}([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,4}((?:[<>=!~]=?|@)[^;#\n]{0,100})?(?:;.{0,120})?(?:\s#.{0,200})?$"
 )
 _QUOTED = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}((?:[<>=!~]=?)[^\"';]{1,80})[\"';]")
+_BARE = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}[\"';]")
 _PYTHON = re.compile(r"\b(?:requires-python|python_requires|python)\s?=\s?[\"']([^\"']{1,40})[\"']")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d{1,2})[\"']")
 _KEY_VERSION = re.compile(r"^\s{0,8}[\"']?([A-Za-z@][\w@/.-]{0,80})[\"']?\s?[=:]\s?(?:\{[^\n]{0,60}version ?= ?)?[\"']([\^~>=<*v]{0,2}\d[^\"'\n]{0,40})[\"']")  # fmt: skip # noqa: E501
@@ -53,6 +54,9 @@ _NOT_DEPENDENCIES = frozenset(
 )
 
 
+_PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
+
+
 def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
     """Name → version bound ("" when unbound) of what one side of a hunk asks for."""
     name = PurePosixPath(path.lower()).name
@@ -64,9 +68,19 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
         return {found.group(1): found.group(2) for line in lines if (found := _GO.match(line))}
     if name.endswith((".txt", ".in")):
         return _requirements(lines)
-    if name in {"pyproject.toml", "setup.py", "setup.cfg"}:
+    if name in _PYTHON_PROJECT:
         return _python_project(lines) | (_keyed(lines) if name == "pyproject.toml" else {})
     return _keyed(lines)
+
+
+def bare_names(path: str, lines: tuple[str, ...]) -> set[str]:
+    """What one side of a Python project's hunk quotes without a version: dependencies, or words of another list.
+
+    Which of them a dependency is, only a bound on the other side can tell.
+    """
+    if PurePosixPath(path.lower()).name not in _PYTHON_PROJECT:
+        return set()
+    return {found.lower() for line in lines for found in _BARE.findall(line)}
 
 
 def least_versions(bound: str | None) -> set[str]:

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
 from core.models import FileChange, FileRole, PublicChange
-from workers.dependencies import SEVERAL, dependencies
+from workers.dependencies import SEVERAL, bare_names, dependencies
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
 from workers.named_things import Finder, Named, compiled, exports, finders, is_conditional, named_things
@@ -45,6 +45,7 @@ class _Side:
     values: dict[tuple[Kind, str], tuple[str | None, str]] = field(default_factory=dict)
     signatures: dict[tuple[str, str], Parameters | None] = field(default_factory=dict)
     bounds: dict[str, set[str]] = field(default_factory=dict)
+    bare: dict[str, str] = field(default_factory=dict)
     unclear: set[tuple[str, str]] = field(default_factory=set)
     hidden: set[tuple[Kind, str]] = field(default_factory=set)
 
@@ -73,6 +74,8 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
             _collect(before, file, hunk.context, was)
             _collect(after, file, hunk.context, now)
             added.append(now if role in _CODE_ROLES else ())
+    _keep_bare(before, after)
+    _keep_bare(after, before)
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
     found = _without_what_remains(_without_other_kinds(compared), added)
     kept = _without_members(_with_renames(found))
@@ -133,6 +136,7 @@ def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> 
     if role in {FileRole.MANIFEST, FileRole.BUILD}:
         for name, bound in dependencies(path, lines).items():
             _keep_bound(side, name, bound, path)
+        side.bare |= dict.fromkeys(bare_names(path, lines), path)
         return
     if role not in _CODE_ROLES:
         return
@@ -159,6 +163,14 @@ def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
     if first == path and known != bound:
         bounds = {*(known or "").split(SEVERAL), *bound.split(SEVERAL)} - {""}
         side.values["dependency", name] = (SEVERAL.join(sorted(bounds)), path)
+
+
+def _keep_bare(side: _Side, other: _Side) -> None:
+    """What has a bound on the other side alone, and stands here in the same file without one, is asked for here too."""
+    for (kind, name), (_, path) in other.values.items():
+        known = (kind, name) in side.values or name in other.bare
+        if kind == "dependency" and not known and side.bare.get(name) == path:
+            _keep_bound(side, name, "", path)
 
 
 def _keep(side: _Side, named: Named, path: str) -> None:
