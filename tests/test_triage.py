@@ -159,6 +159,25 @@ OTHERS: dict[str, tuple[str, tuple[FileChange, ...], Tier, ChangeType]] = {
         Tier.LOW,
         ChangeType.DOCS,
     ),
+    "a release, whose version the lock file has too": (
+        "release version 3.1.3",
+        (
+            edited("CHANGES.rst", "Unreleased", "Released 2026-02-18"),
+            edited("pyproject.toml", 'version = "3.1.3.dev"', 'version = "3.1.3"'),
+            edited("uv.lock", 'version = "3.1.3.dev0"', 'version = "3.1.3"'),
+        ),
+        Tier.LOW,
+        ChangeType.CHORE,
+    ),
+    "a dependency beside the own version": (
+        "release version 3.1.3",
+        (
+            edited("pyproject.toml", 'version = "3.1"\n    "click>=8.0",', 'version = "3.2"\n    "click>=8.2",'),
+            edited("uv.lock", 'version = "8.0"', 'version = "8.2"'),
+        ),
+        Tier.HIGH,
+        ChangeType.DEPENDENCY,
+    ),
     "only a lock file": ("Update", (edited("poetry.lock", "a", "b"),), Tier.LOW, ChangeType.DEPENDENCY),
     "one platform never sinks to low": ("[rocm] hold the lock", (SOURCE,), Tier.MEDIUM, ChangeType.REFACTOR),
     "a small clean-up": ("Simplify the loop", (SOURCE,), Tier.LOW, ChangeType.REFACTOR),

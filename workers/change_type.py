@@ -50,6 +50,8 @@ def _by_files(facts: Facts) -> ChangeType | None:
         return ChangeType.REFACTOR if facts.files >= 60 else ChangeType.CHORE
     if not facts.roles or any(role in _CODE for role in facts.roles):
         return None
+    if "version_bump" in facts.marks and FileRole.MANIFEST in facts.roles and not _dependencies(facts):
+        return ChangeType.CHORE  # the project's own version, which its lock file has too
     if FileRole.LOCK in facts.roles or (FileRole.MANIFEST in facts.roles and _dependencies(facts)):
         return ChangeType.DEPENDENCY
     if {FileRole.BUILD, FileRole.MANIFEST} & set(facts.roles) and FileRole.TEST not in facts.roles:
