@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -82,9 +82,13 @@ def period_page(
     language: Language,
     *,
     last: date,
+    paged: Collection[DayDigest] | None = None,
     navigation: Sequence[Link] = (),
 ) -> str:
-    """A week or month; days after `last` have not been yet, `changes` are what its commits changed for users."""
+    """A week or month; days after `last` have not been yet, `changes` are what its commits changed for users.
+
+    `paged` are the days that the pages of authors and areas know; None: all of these.
+    """
     words = labels(language)
     return page(
         "period.html",
@@ -99,8 +103,8 @@ def period_page(
         last_kept=max(digests),
         last=last,
         most=LINES_SHOWN,
-        authors=shares("author", digests.values(), SHARES_SHOWN),
-        areas=shares("area", digests.values(), SHARES_SHOWN),
+        authors=shares("author", digests.values(), SHARES_SHOWN, paged),
+        areas=shares("area", digests.values(), SHARES_SHOWN, paged),
         **_TITLES,
     )
 

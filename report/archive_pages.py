@@ -125,15 +125,19 @@ class ArchivePages(Pages):
         inside = [day for day in reversed(period.days) if day in history.stamps] or abort(404)
         navigation = [*self.bar(history.repository), *self._around(history, period)]
         last = min(self.today(), history.days[0])
+        recent = _recent_days(history, SLICE_DAYS)
+        beside = [] if {*inside} <= {*recent} else recent  # what tells whether an author or area still has a page
 
         def render() -> bytes:
-            return self._period_page(history, period, navigation, last).encode()
+            return self._period_page(history, period, navigation, last, beside).encode()
 
-        stamps = [history.stamps[day] for day in inside]
-        key = (history.repository, period, last, *navigation, *inside, *stamps)
+        stamps = [history.stamps[day] for day in (*inside, *beside)]
+        key = (history.repository, period, last, *navigation, *inside, *beside, *stamps)
         return Response(self.once(key if all(stamps) else None, render), content_type="text/html; charset=utf-8")
 
-    def _period_page(self, history: History, period: Period, navigation: Sequence[Link], last: date) -> str:
+    def _period_page(
+        self, history: History, period: Period, navigation: Sequence[Link], last: date, beside: Sequence[date]
+    ) -> str:
         repository, settings = history.repository, self.settings
         digests = history.digests(reversed(period.days)) or abort(404)
         language = settings.language_of(repository)
@@ -141,7 +145,8 @@ class ArchivePages(Pages):
         ends = str(min(digests)), str(max(digests))
         changes = between(self.ledger, repository, *ends, language=language, commit_url=url).changes
         told = overview(period, digests)
-        return period_page(repository, told, digests, changes, language, last=last, navigation=navigation)
+        paged = history.digests(beside).values() if beside else None
+        return period_page(repository, told, digests, changes, language, last=last, paged=paged, navigation=navigation)
 
     def _around(self, history: History, period: Period) -> list[Link]:
         """The nearest earlier and later period of the same kind that has a report."""
@@ -168,10 +173,14 @@ class ArchivePages(Pages):
 
 def _recent(history: History, days: int) -> dict[date, DayDigest]:
     """The reports of the last days before and with the newest one, newest first."""
+    return history.digests(_recent_days(history, days))
+
+
+def _recent_days(history: History, days: int) -> list[date]:
     if not history.days:
-        return {}
+        return []
     since = history.days[0] - timedelta(days=days - 1)
-    return history.digests(day for day in history.days if day >= since)
+    return [day for day in history.days if day >= since]
 
 
 def _calendar(history: History, months: list[Period]) -> tuple[Month, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from core.models import Tier
@@ -41,7 +41,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class Share:
-    """An author or area with its number of commits and the last part of its page's address, not yet percent-encoded."""
+    """An author or area with its number of commits and the last part of its page's address, not yet percent-encoded.
+
+    `address` is empty where there is no such page.
+    """
 
     name: str
     commits: int
@@ -58,12 +61,18 @@ def address(facet: Facet, name: str) -> str:
     return _segment(name)
 
 
-def shares(facet: Facet, digests: Iterable[DayDigest], most: int) -> list[Share]:
-    """The authors or areas with most commits."""
+def shares(
+    facet: Facet, digests: Iterable[DayDigest], most: int, paged: Iterable[DayDigest] | None = None
+) -> list[Share]:
+    """The authors or areas with most commits; `paged` are the days that their pages know, None: all of these."""
     names_of = _NAMES[facet]
     counts = Counter(name for digest in digests for line in digest.lines for name in dict.fromkeys(names_of(line)))
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return [Share(name, count, address(facet, name)) for name, count in ordered]
+    found = [Share(name, count, address(facet, name)) for name, count in ordered]
+    if paged is None:
+        return found
+    there = _addresses(facet, paged)
+    return [share if share.address in there else replace(share, address="") for share in found]
 
 
 def slice_of(facet: Facet, wanted: str, digests: Iterable[DayDigest]) -> Slice | None:
@@ -78,6 +87,15 @@ def slice_of(facet: Facet, wanted: str, digests: Iterable[DayDigest]) -> Slice |
                 name = found
                 lines.append(DatedLine(digest.day, line))
     return Slice(facet, name, tuple(lines)) if lines else None
+
+
+def _addresses(facet: Facet, digests: Iterable[DayDigest]) -> set[str]:
+    """All that `slice_of` finds something for."""
+    names = {name for digest in digests for line in digest.lines for name in _NAMES[facet](line)}
+    found = {address(facet, name) for name in names}
+    if facet == "area":
+        found |= {at[:end] for at in found for end, character in enumerate(at) if character == "/"}
+    return found
 
 
 def _found(facet: Facet, wanted: str, line: Line) -> str:

@@ -142,6 +142,24 @@ def test_a_month_tells_what_changed_for_users() -> None:
     assert f"{BASE}/2026-02-16#commit-octocat.hello-world-{sha_of(2)}" in links
 
 
+def test_an_old_month_links_no_author_or_area_whose_page_is_not_there_any_more() -> None:
+    old, new = date(2026, 1, 5), date(2026, 4, 30)
+    gone = record(41, author="Long Gone", facts=facts(areas=("attic/box",)))
+    days = {
+        old: [gone, record(42, author="Still Here", facts=facts(areas=("core", "core/cache/lru")))],
+        new: [record(51, author="Still Here", facts=facts(areas=("core/cache",)))],
+    }
+    kept = {(REPOSITORY, day): report_json([report(some, day=day)]) for day, some in days.items()}
+    with serving(Shelves(kept, {}, [REPOSITORY]), report_language="en") as site:
+        for page in (f"{BASE}/2026-01", f"{BASE}/2026-W02"):
+            links = sound_links(site, page)
+            assert [one for one in links if "/author/" in one] == [f"{BASE}/author/Still%20Here"]
+            assert [one for one in links if "/area/" in one] == [f"{BASE}/area/core"]
+            assert "Long Gone 1 Still Here 1" in shown(site.get(page).text)
+        kept[REPOSITORY, old + timedelta(days=100)] = report_json([report([gone], day=old + timedelta(days=100))])
+        assert f"{BASE}/author/Long%20Gone" in sound_links(site, f"{BASE}/2026-01")
+
+
 def test_a_month_names_the_days_without_a_report(site: Client) -> None:
     text = shown(site.get(f"{BASE}/2025-12").text)
     assert "octocat/hello-world · 2025-12 1 commit · 1 day has a report" in text
