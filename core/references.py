@@ -27,12 +27,12 @@ _PART = re.compile(r"\bpartial(?:ly)?\b|\bin part\b|\b(?:parts?|some) of\b", re.
 _TRAILING_PULL = re.compile(r"\s{0,4}\((?:PR )?[#!](\d{1,9})\)\s{0,4}$")
 _COUNTER = re.compile(r"(?<![\w./])\d{1,2}\s?/\s?(?:\d{1,2}|[nN])(?![\w./])")
 _SHA = r"(?=[a-f]{0,63}[0-9])[0-9a-f]{7,64}(?![0-9a-z_])"
-_PLACE = r"[A-Za-z0-9][\w.-]{0,38}/[\w.-]{1,100}"
+_PLACE = r"[A-Za-z0-9][\w.-]{0,38}/[\w.-]{0,99}\w"
 _PULL = rf"(?:(?P<place>{_PLACE})?#|https://[\w.-]{{1,100}}/(?P<site>{_PLACE})/pull/)(?P<number>[1-9]\d{{0,8}})\b"
 _FILLER = r"(?:(?:the|changes?|parts?|some|of|in|from|PR|pull request|commit)\s{1,3}){0,5}"
 _NAMED = re.compile(rf"{_FILLER}(?:{_PULL}|(?P<sha>{_SHA}))", re.IGNORECASE)
 _QUOTED = re.compile(rf"(?P<before>{_FILLER})[{_QUOTES}](?P<inner>.*)", re.IGNORECASE)
-_MENTION = re.compile(rf"(?<![\w/#\[]){_PULL}")
+_MENTION = re.compile(rf"(?<![\w/#\[-]){_PULL}")
 # Git's and GitHub's own sentences, and what people make of them, at the start of a line or sentence.
 _SAID = re.compile(
     r"(?:^|[.;!]\s{1,2})(?:(?:this|it|which)\s(?:(?:commit|change|pr|pull request)\s)?)?"

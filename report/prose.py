@@ -27,10 +27,12 @@ _BACKTICKS = re.compile(r"`+")
 _ATOM = re.compile(r"[!-~]+|[^ -~]| ")
 _TOKEN = re.compile(
     r"(?P<url>(?:https?|ftp)://[!-;=?-_a-~]*|www\.[!-;=?-_a-~]+)"
-    r"|(?<![a-z0-9_/&.#-])(?:(?P<place>[a-z0-9][a-z0-9-]{0,38}/[a-z0-9_.-]{1,100})?#|GH-)"
+    r"|(?<![a-z0-9_/&.#-])(?:(?P<place>[a-z0-9][a-z0-9-]{0,38}/[a-z0-9_.-]{0,99}[a-z0-9_])?#|GH-)"
     r"(?P<number>[1-9][0-9]{0,9})(?![a-z0-9_])",
     re.IGNORECASE | re.ASCII,
 )
+# A branch may be called after an issue, as in `octocat/fix#12`; it names no repository.
+_BRANCH = re.compile(r"Merge (?:pull request #[0-9]{1,10} from |(?:remote-tracking )?branch ')(?P<name>\S{1,300})")
 _AFTER_URL = ".,;:!?'\")]}*_~"
 
 # What may have to be escaped; a class alone, which is searched for many times faster than alternatives are.
@@ -170,9 +172,15 @@ def spans(text: str) -> Sequence[Span]:
 
 def _references(text: str) -> list[Span]:
     """The URLs, references and plain words of a text without code."""
+    if not _may_refer(text):
+        return [Span("text", text)] if text else []
     found: list[Span] = []
     position = 0
-    for match in _TOKEN.finditer(text) if _may_refer(text) else ():
+    branch = _BRANCH.match(text)
+    start, end = branch.span("name") if branch else (0, 0)
+    for match in _TOKEN.finditer(text):
+        if start <= match.start() < end:
+            continue
         stop = match.start() + len(match[0].rstrip(_AFTER_URL)) if match["url"] else match.end()
         if position < match.start():
             found.append(Span("text", text[position : match.start()]))

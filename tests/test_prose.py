@@ -58,6 +58,13 @@ def test_markdown_shows_the_characters_and_does_nothing(text: str, expected: str
         ("a/b_c#4", r"[a/b\_c#4](https://github.com/a/b_c/issues/4)"),
         ("abc#5 #0 x/y/z#6 &#7;", f"abc#{J}5 #{J}0 x/y/z#{J}6 &amp;#{J}7;"),
         ("`#8` #9a", f"`#8` #{J}9a"),
+        ("from octocat/bugfix-#12 and a-#13", f"from octocat/bugfix-#{J}12 and a-#{J}13"),
+        (
+            "Merge pull request #14 from octocat/fix#12",
+            f"Merge pull request [#14](https://github.com/octocat/hello_world/issues/14) from octocat/fix#{J}12",
+        ),
+        ("Merge branch 'x#5' (a/b#4)", f"Merge branch 'x#{J}5' ([a/b#4](https://github.com/a/b/issues/4))"),
+        ("Merge branch 'feature/x#12'", f"Merge branch 'feature/x#{J}12'"),
     ],
 )
 def test_references_lead_to_the_repository_they_speak_of(text: str, expected: str) -> None:

@@ -65,6 +65,8 @@ def follows(number: int = 0, sha: str = "") -> Reference:
         (f"Speed up (#13)\n\n* Add a pool\n\n* Revert it\n\nThis reverts commit {SHA}.", []),
         ("Bump it (#13)\n\n- [#12](https://github.com/other/repo/issues/12) by @hubot\n- see #11x", []),
         ("Speed up after a while\n\nThe facade is defaced since deadbee.", []),
+        ("Merge branch 'bugfix-#12'", []),
+        ("Merge pull request #13 from octocat/bugfix-#12", [follows(13)]),
         ("Revert", []),
         ('Revert ""', []),
         ("", []),
