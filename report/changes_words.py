@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from report.changes import Compatibility, NetChange, is_local, is_required, owner_of, parameter_of
-from report.prose import clean
+from report.prose import clean, markdown_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,16 +124,16 @@ def _text(group: list[Change], labels: Labels) -> str:
     first = group[0]
     if len(group) > 1:
         inner = _listed([parameter_of(change.name) for change in group], labels)
-        text = labels.word("change_value", name=_code(owner_of(first.name)), value=inner)
+        text = labels.word("change_value", name=markdown_code(owner_of(first.name)), value=inner)
     else:
         text = _one(first, labels)
-    return labels.word("change_in", what=text, path=_code(first.path)) if is_local(first) else text
+    return labels.word("change_in", what=text, path=markdown_code(first.path)) if is_local(first) else text
 
 
 def _one(change: Change, labels: Labels) -> str:
-    name = _code(change.name)
+    name = markdown_code(change.name)
     if change.action == "renamed":
-        return f"{_code(_old_name(change))} → {name}"
+        return f"{markdown_code(_old_name(change))} → {name}"
     if change.action in {"default_changed", "changed"}:
         before, after = (_value(value, labels) for value in (change.before, change.after))
         return labels.word("change_value", name=name, value=f"{before} → {after}")
@@ -141,7 +141,7 @@ def _one(change: Change, labels: Labels) -> str:
     if not value or change.kind in {"function", "class"}:
         return name
     return labels.word(
-        "change_version" if change.kind == "dependency" else "change_default", name=name, value=_code(value)
+        "change_version" if change.kind == "dependency" else "change_default", name=name, value=markdown_code(value)
     )
 
 
@@ -151,15 +151,11 @@ def _old_name(change: Change) -> str:
 
 
 def _value(value: str | None, labels: Labels) -> str:
-    return _code(value) if value and clean(value) else labels.word("change_no_value")
+    return markdown_code(value) if value and clean(value) else labels.word("change_no_value")
 
 
 def _listed(names: Sequence[str], labels: Labels) -> str:
-    return labels.word("list_separator").join(map(_code, names))
-
-
-def _code(text: str) -> str:
-    return text if "`" in text else f"`{text}`"
+    return labels.word("list_separator").join(map(markdown_code, names))
 
 
 def _named(end: End) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.models import Found, Insights, Tier
 from report import judgement
-from report.prose import clean, shorten
+from report.prose import clean, markdown_code, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -192,14 +192,10 @@ def _shortfall(entry: Entry, analysis: Analysis) -> str:
 
 def _unseen(unseen: Sequence[Unseen], labels: Labels) -> str:
     shown, rest = unseen[:UNSEEN_SHOWN], unseen[UNSEEN_SHOWN:]
-    files = [labels.word("unseen_file", path=_code(part.path), n=part.lines) for part in shown]
+    files = [labels.word("unseen_file", path=markdown_code(part.path), n=part.lines) for part in shown]
     if rest:
         files.append(labels.word("unseen_more", n=len(rest), lines=sum(part.lines for part in rest)))
     return labels.word("unseen_note", files=labels.word("list_separator").join(files))
-
-
-def _code(path: str) -> str:
-    return path if "`" in path else f"`{path}`"
 
 
 def is_backfilled(entry: Entry) -> bool:

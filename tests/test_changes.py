@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import PublicChange, Tier
+from core.models import PublicChange, Tier, Unseen
 from report.changes import NetChange, changes_of, net_changes, table
 from report.changes_between import Between, NotBetween, between
 from report.changes_json import between_json
 from report.changes_markdown import between_markdown
 from report.daily import DailyReport
+from report.html import html_page
 from report.json import report_json
 from report.labels import labels
 from report.markdown import markdown
-from tests.records import REPOSITORY, START, facts, record, report, sha_of
+from tests.records import REPOSITORY, START, analysis, facts, record, report, sha_of
 
 DAY = date(2026, 2, 17)
 API = "engine/api.py"
@@ -335,3 +336,16 @@ def test_the_days_table_links_to_the_commit_that_made_a_change_not_to_the_merge_
     assert [one.sha for one in merged_first.compatibility] == [sha_of(2)]
     alone = report([record(2), record(5, facts=merge)])
     assert [one.sha for one in alone.compatibility] == [sha_of(5)]
+
+
+def test_a_backtick_in_a_path_or_value_ends_no_code() -> None:
+    ticked = "src/a|pipe`tick.py"
+    one = day_report(0, {1: [change("function", "removed", "flush", path=ticked), default("--n", "'`'", "a`b``c")]})
+    text = markdown([one])
+    assert "| `flush`, in ``src/a\\|pipe`tick.py`` | " in text
+    assert "| `--n`: ``'`'`` → ```a`b``c``` | " in text
+    page = html_page([one])
+    assert "<code>flush</code>, in <code>src/a|pipe`tick.py</code>" in page
+    unseen = analysis(unseen=(Unseen(path=ticked, lines=3), Unseen(path="b.py", lines=4)))
+    text = markdown([report([record(1, analysis=unseen)], language="en")])
+    assert "``src/a|pipe`tick.py`` (3 lines), `b.py` (4 lines)" in text
