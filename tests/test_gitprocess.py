@@ -125,7 +125,7 @@ def test_attributes_in_the_index_have_no_effect(clone: Clone) -> None:
 def test_a_commit_nobody_knows_costs_the_next_one_nothing(clone: Clone) -> None:
     sha = history(clone, 2)[-1]
     for _ in range(3):
-        with pytest.raises(Permanent, match="has no commit"):
+        with pytest.raises(Transient, match="has no commit"):
             GitRepository(clone.path).diff("f" * 40)
         assert value_in(GitRepository(clone.path).diff(sha)) == "+value = 1"
 
