@@ -229,11 +229,10 @@ def _written(running: Demo) -> list[DailyReport]:
 
 def _told(running: Demo, reports: Sequence[DailyReport], out: Path, *, kept: bool) -> None:
     """Read each page back from the site, as a reader would, and say where everything lies, the newest day last."""
-    for report in sorted(reports, key=lambda report: report.day):
+    ordered = sorted(reports, key=lambda report: report.day)
+    _read_back(running, ordered)
+    for report in ordered:
         url = f"{running.base}/{report.repository}/{report.day}"
-        answer = httpx2.get(url, timeout=30, trust_env=False)
-        if answer.status_code != 200:
-            raise DaybookError(f"the site answered {answer.status_code} for {url}")
         place = out / str(report.day.year) / report.repository
         tiers = ", ".join(f"{len(report.group(tier))} {tier}" for tier in Tier)
         click.echo(f"{report.repository} {report.day}: {tiers}")
@@ -242,9 +241,16 @@ def _told(running: Demo, reports: Sequence[DailyReport], out: Path, *, kept: boo
         if kept:
             click.echo(f"  page      {url}")
     if not kept:
-        newest = max(reports, key=lambda report: report.day)
-        url = f"{running.base}/{newest.repository}/{newest.day}"
+        url = f"{running.base}/{ordered[-1].repository}/{ordered[-1].day}"
         click.echo(f"The pages were at {url}; --keep (make demo KEEP=1) leaves them up.")
+
+
+def _read_back(running: Demo, reports: Sequence[DailyReport]) -> None:
+    with httpx2.Client(timeout=30, trust_env=False) as client:
+        for report in reports:
+            url = f"{running.base}/{report.repository}/{report.day}"
+            if (status := client.get(url).status_code) != 200:
+                raise DaybookError(f"the site answered {status} for {url}")
 
 
 def _toml(text: str) -> str:

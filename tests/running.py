@@ -45,7 +45,9 @@ def deliver(base: str, body: bytes, *, event: str = "push", **headers: str) -> h
         "x-hub-signature-256": signature(body),
     }
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx2.post(f"{base}/webhooks/github", content=body, headers=usual | given, timeout=30, trust_env=False)
+    # Loading the authorities of TLS, which is not spoken here, would take twenty times as long as the delivery.
+    return httpx2.post(f"{base}/webhooks/github", content=body, headers=usual | given, timeout=30, trust_env=False,
+                       verify=False)  # fmt: skip
 
 
 @contextmanager
