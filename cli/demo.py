@@ -232,23 +232,25 @@ def _told(running: Demo, reports: Sequence[DailyReport], out: Path, *, kept: boo
     ordered = sorted(reports, key=lambda report: report.day)
     _read_back(running, ordered)
     for report in ordered:
-        url = f"{running.base}/{report.repository}/{report.day}"
         place = out / str(report.day.year) / report.repository
         tiers = ", ".join(f"{len(report.group(tier))} {tier}" for tier in Tier)
         click.echo(f"{report.repository} {report.day}: {tiers}")
         click.echo(f"  Markdown  {place / f'{report.day}.md'}")
         click.echo(f"  HTML      {place / f'{report.day}.html'}")
         if kept:
-            click.echo(f"  page      {url}")
+            click.echo(f"  page      {_address(running, report)}")
     if not kept:
-        url = f"{running.base}/{ordered[-1].repository}/{ordered[-1].day}"
-        click.echo(f"The pages were at {url}; --keep (make demo KEEP=1) leaves them up.")
+        click.echo(f"The pages were at {_address(running, ordered[-1])}; --keep (make demo KEEP=1) leaves them up.")
+
+
+def _address(running: Demo, report: DailyReport) -> str:
+    return f"{running.base}/{report.repository}/{report.day}"
 
 
 def _read_back(running: Demo, reports: Sequence[DailyReport]) -> None:
     with httpx2.Client(timeout=30, trust_env=False) as client:
         for report in reports:
-            url = f"{running.base}/{report.repository}/{report.day}"
+            url = _address(running, report)
             if (status := client.get(url).status_code) != 200:
                 raise DaybookError(f"the site answered {status} for {url}")
 

@@ -67,26 +67,26 @@ class Delivered:
     @property
     def error(self) -> str:
         """Why it was refused, on one line."""
-        return _on_one_line(self.said("error", self.answer)) or "no reason given"
+        return _on_one_line(self._said("error", self.answer)) or "no reason given"
 
     @property
     def ignored(self) -> str:
         """Why nothing of it is taken although it was not refused, on one line; "" where it is taken."""
-        return "" if self.refused else _on_one_line(self.said("ignored", ""))
+        return "" if self.refused else _on_one_line(self._said("ignored", ""))
 
     @property
     def known(self) -> int:
         """How many of its commits the endpoint knew before."""
-        found = self.said("known", 0)
+        found = self._said("known", 0)
         return found if isinstance(found, int) else 0
 
     @property
     def rejected(self) -> list[str]:
         """The commits of it that the endpoint cannot read, each with where and why."""
-        found = self.said("rejected", [])
+        found = self._said("rejected", [])
         return [_on_one_line(one) for one in found] if isinstance(found, list) else []
 
-    def said(self, key: str, otherwise: object) -> object:
+    def _said(self, key: str, otherwise: object) -> object:
         """What a key of the answer says; `otherwise` where it is no JSON or has no such key."""
         try:
             return json.loads(self.answer)[key]

@@ -1,4 +1,4 @@
-"""Building many objects that stay, without Python's collector looking through them again and again meanwhile."""
+"""What is built to stay: Python's collector rests meanwhile, or leaves alone for good what a process starts with."""
 
 from __future__ import annotations
 

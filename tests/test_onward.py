@@ -67,6 +67,22 @@ def by_end(services: Services, ids: list[str]) -> list[CommitRecord]:
     return sorted(records, key=lambda record: record.finished_at or START)
 
 
+def with_model(api: FakeAnthropic, redis_url: str, followed: RepositorySettings, calls: int = 32) -> Services:
+    """Services that ask a model, so many calls at a time."""
+    settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
+                        daybook_concurrency=calls, daybook_repositories=(followed,))  # fmt: skip
+    return connect(settings, redis_url, tuple(Stage))
+
+
+def work_at_once(services: Services, ids: list[str]) -> None:
+    """Have a thread begin with each of some commits, and wait for all."""
+    threads = [threading.Thread(target=work_on, args=(services, one, Stage.FETCH, STAGES)) for one in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def waiting(ledger: Ledger) -> int:
     return int(ledger.redis.llen(Stage.FETCH) + ledger.redis.llen(Stage.ANALYSE))
 
@@ -100,16 +116,9 @@ def test_one_message_is_enough_for_all_that_waits(services: Services, clone: Clo
 
 def test_with_a_model_commits_pass_both_stages_and_are_asked_about_once(clone: Clone, redis_url: str) -> None:
     with FakeAnthropic(key=KEY) as api:
-        followed = RepositorySettings(name=NAME, source=str(clone.path))
-        settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
-                            daybook_repositories=(followed,))  # fmt: skip
-        services = connect(settings, redis_url, tuple(Stage))
+        services = with_model(api, redis_url, RepositorySettings(name=NAME, source=str(clone.path)))
         ids = pushed(services, clone, 6)
-        threads = [threading.Thread(target=work_on, args=(services, one, Stage.FETCH, STAGES)) for one in ids[:3]]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        work_at_once(services, ids[:3])
         records = [services.ledger.record(NAME, one.partition("@")[2]) for one in ids]
         asked = [request for request in api.requests if request.path == "/v1/messages"]
         assert services.analyst
@@ -125,9 +134,7 @@ def asking(clone: Clone, redis_url: str) -> Iterator[tuple[Services, FakeAnthrop
     """Services with a model that is asked about one commit at a time."""
     with FakeAnthropic(key=KEY, delay=1) as api:
         followed = RepositorySettings(name=NAME, source=str(clone.path), watch=Watch(paths=("engine/*",)))
-        settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
-                            daybook_concurrency=1, daybook_repositories=(followed,))  # fmt: skip
-        services = connect(settings, redis_url, tuple(Stage))
+        services = with_model(api, redis_url, followed, calls=1)
         yield services, api
         if services.analyst:
             services.analyst.close()
@@ -155,16 +162,9 @@ def test_more_threads_than_places_fetch_meanwhile_and_ask_no_more(
 def test_as_many_calls_as_are_allowed_are_under_way_and_never_more(clone: Clone, redis_url: str) -> None:
     with FakeAnthropic(key=KEY) as api:
         api.together = 8  # nobody is answered before so many have come
-        followed = RepositorySettings(name=NAME, source=str(clone.path))
-        settings = Settings(_env_file=None, anthropic_api_key=SecretStr(KEY), anthropic_base_url=api.url,
-                            daybook_concurrency=8, daybook_repositories=(followed,))  # fmt: skip
-        services = connect(settings, redis_url, tuple(Stage))
+        services = with_model(api, redis_url, RepositorySettings(name=NAME, source=str(clone.path)), calls=8)
         ids = pushed(services, clone, 30)
-        threads = [threading.Thread(target=work_on, args=(services, one, Stage.FETCH, STAGES)) for one in ids[:10]]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        work_at_once(services, ids[:10])
         assert services.analyst
         services.analyst.close()
         assert (services.ledger.status([]).analysed, waiting(services.ledger)) == (30, 0)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.models import ChangeType, CommitRecord, Correction, Failure, Tier
-from report.addresses import served, served_markdown
+from report.addresses import served
 from report.daily import DailyReport, Entry
 from report.html import commit_page, html_page
 from report.json import report_from_json, report_json
@@ -21,9 +21,10 @@ from report.markdown import markdown
 from report.stories import tell
 from tests.hostile import hostile_text
 from tests.outline import assert_sound, html_outline, markdown_outline
-from tests.records import START, analysis, facts, record, report, sha_of, triage
+from tests.records import REPOSITORY, START, analysis, facts, record, report, sha_of, triage
 from tests.reference_day import REPOSITORY as REFERENCE
 from tests.reference_day import reference_day
+from tests.serving import Shelves, serving
 from workers.message import read_message
 
 TODAY = date(2026, 2, 17)  # START is its 01:00
@@ -337,7 +338,9 @@ def test_a_page_of_another_year_lies_in_another_folder() -> None:
 def test_the_site_has_the_markdown_of_all_years_in_one_place() -> None:
     page = report([landed(1, A)], elsewhere=[landed(2, B, days=400)])
     day = TODAY + timedelta(days=400)
-    assert f"]({day}.md#commit-octocat.hello-world-{sha_of(2)})" in markdown([page], address=served_markdown)
+    with serving(Shelves({(REPOSITORY, TODAY): report_json([page])}, {}, [REPOSITORY])) as client:
+        text = client.get(f"/{REPOSITORY}/{TODAY}.md").text
+    assert f"]({day}.md#commit-octocat.hello-world-{sha_of(2)})" in text
 
 
 def test_the_page_of_one_commit_leads_to_the_pages_of_others() -> None:

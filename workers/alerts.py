@@ -18,7 +18,7 @@ import structlog
 from core.errors import Permanent, Transient
 from core.ledger import AlertState, Target
 from workers.closing import closes_at, grace
-from workers.publish import targets
+from workers.publish import is_wanted
 
 if TYPE_CHECKING:
     from core.ledger import Ledger, Meters
@@ -310,8 +310,7 @@ def _kept_reports(services: Services, now: datetime) -> dict[tuple[str, Target],
     """What could not be published: at once where a person has to mend something, else after a while."""
     found: dict[tuple[str, Target], Kept] = {}
     for (name, day, target), why in services.ledger.unpublished().items():
-        wanted = target in (*targets(services.settings, name), *services.repository(name).publish)
-        if wanted and (why.permanent or now - why.since > UNPUBLISHED):
+        if is_wanted(services, name, target) and (why.permanent or now - why.since > UNPUBLISHED):
             before = found.get((name, target))
             days = before.days + 1 if before else 1
             found[name, target] = Kept(before.day if before else day, days, why.reason)

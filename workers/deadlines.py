@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
+PATIENCE_SECONDS = 540.0  # where nobody set a deadline
+
 _current = threading.local()
 
 
@@ -77,6 +79,11 @@ def within(seconds: float) -> Iterator[Deadline]:
     finally:
         deadline.end()
         _current.deadline = before
+
+
+def seconds_left(deadline: Deadline | None) -> float:
+    """Seconds until a deadline, or the patience there is without one."""
+    return deadline.left if deadline else PATIENCE_SECONDS
 
 
 def current() -> Deadline | None:

@@ -21,7 +21,7 @@ from anthropic.types import MessageParam, OutputConfigParam, TextBlockParam
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from pydantic import BaseModel, Field, NonNegativeInt, SecretStr, ValidationError
 
-from workers.deadlines import current
+from workers.deadlines import current, seconds_left
 from workers.fair_semaphore import FairSemaphore
 from workers.httpx2_deadlines import obey
 from workers.lifetimes import Lifetimes
@@ -33,7 +33,6 @@ from workers.spending import Tokens
 # A worker process runs up to 512 threads; each may keep its connection.
 _CONNECTIONS = 600
 _CONNECT_TIMEOUT = 10.0
-_PATIENCE = 540.0  # with one's turn to call, where no deadline is set
 # A batch is worked on for up to an hour and more:
 # https://platform.claude.com/docs/en/build-with-claude/batch-processing
 _BATCH_LIFETIME: Lifetime = "1h"
@@ -144,8 +143,8 @@ class MessagesApi:
 
         A limit that another call meets meanwhile holds for those that wait too.
         """
-        deadline, known = current(), self._limit
-        if not self._calls.acquire(deadline.left if deadline else _PATIENCE):
+        known = self._limit
+        if not self._calls.acquire(seconds_left(current())):
             raise ModelUnavailable("there was no turn to call the model's API in time")
         if (met := self._limit) and met is not known:
             self._calls.release()

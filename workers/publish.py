@@ -83,6 +83,13 @@ def targets(settings: Settings, repository: str) -> tuple[Target, ...]:
     return (*found, "mail") if settings.recipients(repository) else found
 
 
+def is_wanted(services: Services, repository: str, target: Target) -> bool:
+    """Whether a repository's reports are to go to a target by the settings as they are now, REPORT_DIR included."""
+    if target == "files":
+        return "files" in services.repository(repository).publish
+    return target in targets(services.settings, repository)
+
+
 def publish_soon(services: Services, repository: str, day: date) -> None:
     """Let a report that was written be published by the next round."""
     if targets(services.settings, repository):
@@ -161,9 +168,9 @@ def _publish(
 
 
 def _owed(services: Services, report: DailyReport) -> tuple[Target, ...]:
-    wanted = "files" in services.repository(report.repository).publish
-    owed = wanted and (report.repository, report.day, "files") in services.ledger.unpublished()
-    return ("files",) if owed else ()
+    """The files, where `export` could not write them."""
+    owed = (report.repository, report.day, "files") in services.ledger.unpublished()
+    return ("files",) if owed and is_wanted(services, report.repository, "files") else ()
 
 
 def _put_off(errand: Errand, error: Transient | Permanent) -> float:

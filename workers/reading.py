@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from core.models import Analysis, Tier, Unseen, Usage, added
 from workers.calibration import Calibration
 from workers.conversation import converse, share_that_fits
-from workers.deadlines import current, within
+from workers.deadlines import current, seconds_left, within
 from workers.diffview import DiffView, estimate_tokens, parts
 from workers.messages_api import MessagesApi
 from workers.model_errors import AnalysisRefused, ModelUnavailable
@@ -28,7 +28,6 @@ PART_TOKENS = 80_000
 _REDUCE_TOKENS = 24_000
 # Calls at once for one commit: twelve parts then take as long as three, and one commit does not fill the API's limit.
 _AT_ONCE = 4
-_PATIENCE = 540.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _all_noted(api: MessagesApi, questions: list[NotesQuestion], calibration: Ca
     deadline = current()
 
     def noted(question: NotesQuestion) -> _Noted:
-        with within(deadline.left if deadline else _PATIENCE):
+        with within(seconds_left(deadline)):
             return _noted(api, question, calibration)
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="part") as pool:
