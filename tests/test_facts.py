@@ -129,6 +129,30 @@ def test_lines_that_moved_to_another_hunk_are_not_cosmetic() -> None:
     assert facts_from(commit("x"), diff(change("CMakeLists.txt", patch))).marks == ()
 
 
+LOOKS: dict[str, tuple[str, str, bool]] = {
+    "wrapped": ("x = call(first, second)", "x = call(\n    first,\n    second,\n)", True),
+    "quotes": ("x = 'a'", 'x = "a"', True),
+    "imports in another order": ("import b\nimport a", "import a\nimport b", True),
+    "another import": ("import a", "import b", False),
+    "arguments in another order": ("f(\n    a,\n    b,\n)", "f(\n    b,\n    a,\n)", False),
+    "a line that moved out of a branch": ("if x:\n    y()\n    z()", "if x:\n    y()\nz()", False),
+    "a line that moved before a branch": ("if x:\n    pass\ny()\nreturn", "y()\nif x:\n    pass\nreturn", False),
+    "a line that moved where nothing can be parsed": ("x = (\n  y\n  z", "x = (\n  z\n  y", False),
+    "a space within a text": ("x = 'a b'", "x = 'ab'", False),
+}
+
+
+@pytest.mark.parametrize("case", LOOKS)
+def test_what_differs_in_looks_alone_is_cosmetic_and_what_was_moved_is_not(case: str) -> None:
+    before, after, cosmetic = LOOKS[case]
+    assert ("cosmetic" in facts_from(commit("x"), diff(edited("a.py", before, after))).marks) is cosmetic
+
+
+@pytest.mark.parametrize(("after", "cosmetic"), [("  a();\n  b();", True), ("b();\na();", False)])
+def test_the_same_holds_for_other_languages(after: str, *, cosmetic: bool) -> None:
+    assert ("cosmetic" in facts_from(commit("x"), diff(edited("a.cc", "a();\nb();", after))).marks) is cosmetic
+
+
 DEPRECATED: dict[str, tuple[FileChange, tuple[str, ...]]] = {
     "a warning in a method": (
         edited("a.py", "", "    def old(self):\n        warnings.warn('gone soon', DeprecationWarning)", "class A:"),

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
 from workers.hunks import Hunk, docstring_lines, has_docstrings
+from workers.looks import only_imports, same_code, same_words
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
 _MODULE_LINES = 40
@@ -87,7 +88,6 @@ _SENTENCE = re.compile(
     r"[\w'`,.-]{1,40}(?: [\w'`,.;:-]{1,40}){3,40}$"
 )
 _VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
-_NOISE = str.maketrans("", "", " \t\r'\",;(){}\\")
 _RELEASE = re.compile(r"(?:release|publish|pypi|wheel|whl|deploy|package|docker)", re.IGNORECASE)
 _ACTION_PIN = re.compile(r"^\s*(?:- )?(?:uses|- name|name|runs-on|#)\b|^\s*$")
 
@@ -149,7 +149,9 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
         went = _code_lines(part.removed, part.before, python=python, quotes=quotes)
         came = _code_lines(part.added, part.after, python=python, quotes=quotes)
         if tally.cosmetic:  # by hunk: what moved elsewhere may do something else there
-            tally.cosmetic = _joined(went) == _joined(came)
+            tally.cosmetic = same_words(went, came) and (
+                only_imports((*went, *came)) or _same_sides(part, python=python, quotes=quotes)
+            )
         removed += went
         added += came
     tally.files += 1
@@ -162,6 +164,11 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
     renamed = change.status == "renamed"
     tally.cosmetic &= not (unseen or renamed)
+
+
+def _same_sides(part: Hunk, *, python: bool, quotes: bool) -> bool:
+    before, after = (_code_lines(side, side, python=python, quotes=quotes) for side in (part.before, part.after))
+    return same_code(part.context, before, after, python=python)
 
 
 def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool, quotes: bool) -> list[str]:
@@ -182,10 +189,6 @@ def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool
 
 def _is_sentence(line: str) -> bool:
     return "(" not in line and "=" not in line and bool(_SENTENCE.match(line))
-
-
-def _joined(lines: list[str]) -> str:
-    return "".join(lines).translate(_NOISE)
 
 
 def _marks_of_lines(tally: _Tally) -> set[str]:

@@ -57,12 +57,25 @@ def _python(header: str, lines: Sequence[str]) -> list[Span]:
     if "def " not in whole and "class " not in whole:
         return []  # most hunks lie within what their header names
     opening = _staircase(header, lines)
-    text = _ESCAPE.sub("//", "\n".join([*opening, *lines]).replace("\0", " ")).replace("\f", " ").replace("\r", " ")
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed([*opening, *lines])
+    if tree is None:
         return list(_python_by_indent([*opening, *lines], len(opening)))
     return list(_python_spans(tree.body, "", len(opening)))
+
+
+def python_tree(header: str, lines: Sequence[str]) -> ast.Module | None:
+    """One side of a Python hunk as its parser reads it, below what its header opens; None where it cannot be parsed."""
+    if len(lines) > LINES_LIMIT or sum(map(len, lines)) > CHARS_LIMIT:
+        return None
+    return _parsed([*_staircase(header, lines), *lines])
+
+
+def _parsed(lines: Sequence[str]) -> ast.Module | None:
+    text = _ESCAPE.sub("//", "\n".join(lines).replace("\0", " ")).replace("\f", " ").replace("\r", " ")
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _staircase(header: str, lines: Sequence[str]) -> list[str]:
