@@ -196,7 +196,10 @@ class Facts(Kept):
     files: int
     additions: int
     deletions: int
-    code_lines: int = Field(description="changed lines outside tests, docs, generated, vendored and lock files")
+    code_lines: int = Field(
+        description="changed lines outside tests, docs, generated, vendored and lock files; no comments, blank lines, "
+        "docstrings, nor lines that changed in looks alone"
+    )
     roles: dict[FileRole, int] = Field(default_factory=dict, description="number of files by role")
     areas: tuple[str, ...] = Field(default=(), description="packages or directories, most changed first")
     paths: tuple[str, ...] = Field(default=(), description="at most 20 files: the watched, the product's, then by size")

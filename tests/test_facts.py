@@ -29,7 +29,13 @@ ROLES = {
     "README.md": FileRole.DOCS,
     ".github/CONTRIBUTING.md": FileRole.DOCS,
     "LICENSE": FileRole.DOCS,
+    "mkdocs.yml": FileRole.DOCS,
     "examples/tutorial/app.py": FileRole.EXAMPLE,
+    "sample/app.py": FileRole.EXAMPLE,
+    "examples/simple/simple.cpp": FileRole.EXAMPLE,
+    "examples/server/server.cpp": FileRole.INTERFACE,
+    "engine/v1/sample/logprob.py": FileRole.SOURCE,
+    "integration-tests/images/run.py": FileRole.TEST,
     "benchmark/profile.py": FileRole.EXAMPLE,
     ".github/workflows/pypi.yml": FileRole.CI,
     ".pre-commit-config.yaml": FileRole.CI,
@@ -46,6 +52,10 @@ ROLES = {
     "Dockerfile.rocm": FileRole.BUILD,
     "CMakeLists.txt": FileRole.BUILD,
     "scripts/release.py": FileRole.BUILD,
+    "scripts/train.sh": FileRole.BUILD,
+    "scripts/check_requirements.py": FileRole.CI,
+    "scripts/codeowner_overrides.json": FileRole.CI,
+    "flake.nix": FileRole.BUILD,
     "api/v1/service_pb2.py": FileRole.GENERATED,
     "static/app.min.js": FileRole.GENERATED,
     "third_party/zlib/inflate.c": FileRole.VENDORED,
@@ -87,6 +97,7 @@ MARKED = {
     "subprocess": edited("a.py", "", "subprocess.run(['git', 'log'])"),
     "network": edited("a.py", "", "sock = socket.socket()"),
     "release_pipeline": edited(".github/workflows/release.yml", "  cuda: 12.4", "  cuda: 12.8"),
+    "release_step": edited(".github/workflows/release.yml", "  run: make", "  run: make wheel"),
 }
 
 
@@ -124,6 +135,27 @@ def test_docstrings_and_comments_are_cosmetic_but_code_between_them_is_not() -> 
     assert facts_from(commit("x"), diff(code)).marks == ()
 
 
+PROSE = (
+    edited("a.py", "def f(\n    a,\n):\n    \"\"\"\n    Gives one thing.\n    \"\"\"",
+           "def f(\n    a,\n):\n    \"\"\"\n    Gives (at most) one thing.\n    \"\"\"\n"),
+    edited("a.py", "    the range is `[0, 1]` If it is a list", "    the range is `[0, 1]`. If it is a list"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", PROSE)
+def test_a_docstring_is_one_wherever_its_quotes_stand(shown: FileChange) -> None:
+    facts = facts_from(commit("x"), diff(shown))
+    assert (facts.marks, facts.code_lines) == (("cosmetic",), 0)
+
+
+def test_lines_of_code_are_those_that_a_machine_reads_and_that_do_not_differ_in_looks_alone() -> None:
+    patch = (
+        "@@ -1,4 +1,5 @@\n-x = 'a'\n+x = \"a\"\n+# why\n+\n y = 1\n"
+        "@@ -9,2 +9,3 @@\n def f():\n+    z = 1\n     return 2"
+    )
+    assert facts_from(commit("x"), diff(change("a.py", patch))).code_lines == 1
+
+
 def test_lines_that_moved_to_another_hunk_are_not_cosmetic() -> None:
     patch = "@@ -1,2 +1,3 @@\n+set(X 1)\n if(A)\n@@ -9,3 +10,2 @@\n   b()\n-  set(X 1)\n endif()"
     assert facts_from(commit("x"), diff(change("CMakeLists.txt", patch))).marks == ()
@@ -134,6 +166,7 @@ LOOKS: dict[str, tuple[str, str, bool]] = {
     "quotes": ("x = 'a'", 'x = "a"', True),
     "imports in another order": ("import b\nimport a", "import a\nimport b", True),
     "another import": ("import a", "import b", False),
+    "a comma at the end where nothing can be parsed": ("    a,\n    b\n):", "    a,\n    b,\n):", True),
     "arguments in another order": ("f(\n    a,\n    b,\n)", "f(\n    b,\n    a,\n)", False),
     "a line that moved out of a branch": ("if x:\n    y()\n    z()", "if x:\n    y()\nz()", False),
     "a line that moved before a branch": ("if x:\n    pass\ny()\nreturn", "y()\nif x:\n    pass\nreturn", False),

@@ -76,10 +76,10 @@ CASES: dict[str, tuple[Verdict, Verdict]] = {
     ),
     "lost data is not lowered": (
         verdict("Avoid data loss", SOURCE, LOW),
-        Verdict(tier=MEDIUM, rule="floor", fact="corruption"),
+        Verdict(tier=HIGH, rule="floor", fact="corruption"),
     ),
     "a floor is no ceiling": (
-        verdict("Avoid data loss", SOURCE, HIGH),
+        verdict("Check it\n\nThe path was untrusted.", SOURCE, HIGH),
         Verdict(tier=HIGH, rule="moved"),
     ),
     "a document": (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 from core.models import ChangeType, Facts, FileRole, Tier
 from workers.message import Message
+from workers.reach import is_aside
 
 _SUPPORTING = (
     (FileRole.TEST, ChangeType.TEST),
@@ -17,6 +19,9 @@ _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".ja
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
 _TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
+# So few lines of code beside the tests that a title is about are by the way.
+_BY_THE_WAY = 12
+_ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS}
 _BY_MEANING = {
     "fix": ChangeType.BUGFIX,
     "feature": ChangeType.FEATURE,
@@ -36,6 +41,8 @@ def change_type(facts: Facts, message: Message, tier: Tier) -> ChangeType:
         return ChangeType.MERGE
     if facts.reverts:
         return ChangeType.REVERT
+    if tier is Tier.LOW and facts.code_lines < _BY_THE_WAY and message.aside in _ASIDE and is_aside(facts, message):
+        return _ASIDE[message.aside]
     if tier is Tier.HIGH and "incompatible" in message.title_marks:
         return ChangeType.BREAKING
     return _by_files(facts) or _by_effect(facts, message, tier) or _by_words(facts, message)
@@ -48,6 +55,8 @@ def _by_files(facts: Facts) -> ChangeType | None:
         return ChangeType.DOCS
     if {"version_bump", "cosmetic", "logging"} & set(facts.marks) and any(role in _CODE for role in facts.roles):
         return ChangeType.REFACTOR if facts.files >= 60 else ChangeType.CHORE
+    if facts.paths and all(PurePosixPath(path).name == "CODEOWNERS" for path in facts.paths):
+        return ChangeType.CHORE
     if not facts.roles or any(role in _CODE for role in facts.roles):
         return None
     if "version_bump" in facts.marks and FileRole.MANIFEST in facts.roles and not _dependencies(facts):
@@ -95,7 +104,8 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
 def _by_words(facts: Facts, message: Message) -> ChangeType:
     if _TYPO.search(message.core):
         return ChangeType.DOCS
-    for said in (message.prefix_meaning, message.meaning):
+    prefix = message.prefix_meaning
+    for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):
         if said in _BY_MEANING:
             return _BY_MEANING[said]
     if set(facts.marks) & {"crash", "hang", "deadlock", "corruption", "wrong_result", "regression"}:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
@@ -87,8 +88,14 @@ _SENTENCE = re.compile(
     r"^\s{4,40}(?!(?:return|import|from|raise|assert|del|global|yield|await|not|pass|if|else|and|or|in|is|lambda)\b)"
     r"[\w'`,.-]{1,40}(?: [\w'`,.;:-]{1,40}){3,40}$"
 )
+_SPAN = re.compile(r"`[^`\n]{0,80}`")
 _VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
 _RELEASE = re.compile(r"(?:release|publish|pypi|wheel|whl|deploy|package|docker)", re.IGNORECASE)
+# Fewer lines adjust a step of how it is released, unless they say for what it is.
+_PIPELINE_LINES = 20
+_PLATFORM = re.compile(
+    r"(?:cuda|rocm|py(?:thon|ver)?|torch|manylinux|glibc|arch|platforms?)[\w-]{0,20}\s?[:=].{0,80}\d", re.IGNORECASE
+)
 _ACTION_PIN = re.compile(r"^\s*(?:- )?(?:uses|- name|name|runs-on|#)\b|^\s*$")
 
 
@@ -98,14 +105,22 @@ class _Tally:
 
     files: int = 0
     lines: int = 0
+    counted: int = 0
     removed: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     cosmetic: bool = True
     version_only: bool = True
 
 
-def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[str, ...]:
-    """The marks of a diff, in a fixed order."""
+class CodeMarks(NamedTuple):
+    """What a diff's lines show: marks in a fixed order, and how many lines of the product's code changed."""
+
+    marks: tuple[str, ...]
+    lines: int
+
+
+def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> CodeMarks:
+    """The marks of a diff, and its lines of code without comments, docstrings and what changed in looks alone."""
     tally, marks, mends = _Tally(), set[str](), False
     for change, role, parts in files:
         marks |= _marks_of_file(change, role, parts)
@@ -115,13 +130,13 @@ def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tupl
     marks |= _marks_of_lines(tally)
     if mends and (tally.removed or tally.added) and not marks & {"cosmetic", "version_bump"}:
         marks.add("advisory")
-    return tuple(mark for mark in _ORDER if mark in marks)
+    return CodeMarks(tuple(mark for mark in _ORDER if mark in marks), tally.counted)
 
 
 _ORDER = (
     "advisory", "security", "unsafe_removed", "rejects", "status_code", "concurrency", "synchronisation",
     "auth", "deserialisation", "subprocess", "network", "branch", "handler",
-    "new_module", "removed_module", "release_pipeline",
+    "new_module", "removed_module", "release_pipeline", "release_step",
     "removed_release", "cosmetic", "logging", "version_bump",
 )  # fmt: skip
 
@@ -137,7 +152,8 @@ def _marks_of_file(change: FileChange, role: FileRole, parts: list[Hunk]) -> set
         if change.status == "removed":
             marks.add("removed_release")
         elif any(not _ACTION_PIN.match(line) for line in changed):
-            marks.add("release_pipeline")
+            whole = len(changed) >= _PIPELINE_LINES or any(map(_PLATFORM.search, changed))
+            marks.add("release_pipeline" if whole else "release_step")
     return marks
 
 
@@ -148,10 +164,9 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     for part in parts:
         went = _code_lines(part.removed, part.before, python=python, quotes=quotes)
         came = _code_lines(part.added, part.after, python=python, quotes=quotes)
-        if tally.cosmetic:  # by hunk: what moved elsewhere may do something else there
-            tally.cosmetic = same_words(went, came) and (
-                only_imports((*went, *came)) or _same_sides(part, python=python, quotes=quotes)
-            )
+        looks = _only_looks(part, went, came, python=python, quotes=quotes)
+        tally.cosmetic &= looks
+        tally.counted += 0 if looks else len(went) + len(came)
         removed += went
         added += came
     tally.files += 1
@@ -162,11 +177,17 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
         tally.added += added
     tally.version_only = tally.version_only and all(_VERSION.match(line) for line in (*removed, *added))
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
+    tally.counted += 0 if parts else change.additions + change.deletions
     renamed = change.status == "renamed"
     tally.cosmetic &= not (unseen or renamed)
 
 
-def _same_sides(part: Hunk, *, python: bool, quotes: bool) -> bool:
+def _only_looks(part: Hunk, went: list[str], came: list[str], *, python: bool, quotes: bool) -> bool:
+    """Of one hunk: what moved to another one may do something else there."""
+    if not same_words(went, came):
+        return False
+    if only_imports((*went, *came)):
+        return True
     before, after = (_code_lines(side, side, python=python, quotes=quotes) for side in (part.before, part.after))
     return same_code(part.context, before, after, python=python)
 
@@ -188,7 +209,8 @@ def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool
 
 
 def _is_sentence(line: str) -> bool:
-    return "(" not in line and "=" not in line and bool(_SENTENCE.match(line))
+    told = _SPAN.sub("x", line) if "`" in line else line
+    return "(" not in told and "=" not in told and bool(_SENTENCE.match(told))
 
 
 def _marks_of_lines(tally: _Tally) -> set[str]:

@@ -47,6 +47,7 @@ _NOT_DEPENDENCIES = frozenset(
         "indent",
         "target-python",
         "python-version",
+        "python_version",
         "pythonversion",
         "minversion",
         "py-version",
@@ -54,6 +55,11 @@ _NOT_DEPENDENCIES = frozenset(
 )
 
 
+# Where every key with a version is a dependency; in other files of a build it is one only by its name.
+_MANIFESTS = frozenset(
+    ("package.json", "cargo.toml", "gemfile", "pom.xml", "pipfile", "build.gradle", "build.gradle.kts", "composer.json",
+     "environment.yml", "vcpkg.json", "conanfile.txt", "conanfile.py", "mix.exs", "project.toml")
+)  # fmt: skip
 _PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
 
@@ -70,7 +76,8 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
         return _requirements(lines)
     if name in _PYTHON_PROJECT:
         return _python_project(lines) | (_keyed(lines) if name == "pyproject.toml" else {})
-    return _keyed(lines)
+    asked = _keyed(lines)
+    return asked if name in _MANIFESTS else {key: value for key, value in asked.items() if _VERSIONED.search(key)}
 
 
 def bare_names(path: str, lines: tuple[str, ...]) -> set[str]:

@@ -66,12 +66,12 @@ def matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_paths: tuple[str, ...]) -> Facts:
     unread = not diff.parents and not diff.files
-    in_code, said = code_marks(parts), ("advisory",) if message.advisory else ()
+    (in_code, lines), said = code_marks(parts), ("advisory",) if message.advisory else ()
     return Facts(
         files=len(diff.files),
         additions=diff.additions,
         deletions=diff.deletions,
-        code_lines=sum(change.additions + change.deletions for change, role, _ in parts if role not in UNCOUNTED_ROLES),
+        code_lines=lines,
         roles=dict(Counter(role for _, role, _ in parts)),
         areas=_areas(parts, documents="cosmetic" in in_code),
         paths=_paths(parts, watch_paths),

@@ -18,18 +18,25 @@ def _words(text: str) -> frozenset[str]:
 
 
 _TEST_DIRS = _words(
-    """test tests testing autotest e2e unittest unittests spec specs __tests__ testdata fixtures conformance"""
+    """test tests testing autotest e2e unittest unittests spec specs __tests__ testdata fixtures conformance
+    integration-tests integration_tests integration-test unit-tests unit_tests load_tests load-tests loadtests"""
 )
 _DOC_DIRS = _words("""doc docs documentation website man changelog changelogs news newsfragments changes.d""")
 _EXAMPLE_DIRS = _words(
-    """example examples sample samples demo demos tutorial tutorials benchmark benchmarks bench cookbook notebooks"""
+    """example examples samples demo demos tutorial tutorials benchmark benchmarks bench cookbook notebooks"""
 )
+_PROGRAM_DIRS = _words("""server cli main""")
+_NATIVE_SUFFIXES = _words(""".c .cc .cpp .cxx .h .hpp""")
 _CI_DIRS = _words(
     """.github .gitlab .circleci .buildkite .azure-pipelines .ci ci .jenkins .claude .cursor .codex .agents .vscode
     .idea .devcontainer"""
 )
 _BUILD_DIRS = _words("""docker builder packaging cmake .docker dockerfiles rpm debian buildtools""")
 _TOOL_ROOTS = _words("""scripts script hack devtools dev maint maintenance support""")
+# Of the maintainers' tools, those that only check and keep order.
+_CHECKS = re.compile(
+    r"(?:^|[-_./])(?:tests?|testing|lint\w*|format|check\w*|ci|code_?owners?|docs?|nightly|bench\w*)(?:[-_./]|$)"
+)
 _VENDORED_DIRS = _words(
     """vendor vendored _vendor third_party third-party thirdparty 3rdparty external node_modules deps"""
 )
@@ -57,6 +64,7 @@ _DOC_NAMES = _words(
     """license licence notice authors contributors copying readme changes changelog news history contributing
     security code_of_conduct citation"""
 )
+_DOC_SITES = _words("""mkdocs.yml mkdocs.yaml docusaurus.config.js docusaurus.config.ts book.toml antora.yml""")
 _DOC_SUFFIXES = _words(""".md .rst .adoc .mdx .po .pot .bib .cff""")
 _BINARY_SUFFIXES = _words(
     """.png .jpg .jpeg .gif .ico .webp .pdf .zip .gz .whl .so .dll .bin .pt .npy .mp4 .wav .ttf .woff .woff2 .jar
@@ -64,7 +72,7 @@ _BINARY_SUFFIXES = _words(
 )
 _KERNEL_SUFFIXES = _words(""".cu .cuh .metal .hip .ptx .cl .s .asm .glsl .wgsl""")
 _CONFIG_SUFFIXES = _words(""".toml .yaml .yml .json .ini .cfg .conf .properties .env .xml""")
-_BUILD_SUFFIXES = _words(""".cmake .bazel .bzl .mk .gradle .spec .dockerfile""")
+_BUILD_SUFFIXES = _words(""".nix .cmake .bazel .bzl .mk .gradle .spec .dockerfile""")
 _SOURCE_SUFFIXES = _words(
     """.py .pyi .pyx .pxd .c .cc .cpp .cxx .h .hh .hpp .hxx .inl .rs .go .js .jsx .ts .tsx .mjs .java .kt .scala
     .swift .rb .php .cs .m .mm .lua .pl .sh .bash .r .jl .ex .exs .erl .hs .ml .vue .svelte .sql .proto .thrift
@@ -117,14 +125,22 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     # A package may be called `testing` or `spec` and be the product; its files are tests only below a test folder.
     if folders & (_TEST_DIRS - {"testing", "spec"}) or _TEST_STEM.match(pure.stem):
         return FileRole.TEST
-    if pure.stem in _DOC_NAMES or pure.suffix in _DOC_SUFFIXES or folders & _DOC_DIRS:
+    if pure.stem in _DOC_NAMES or pure.suffix in _DOC_SUFFIXES or name in _DOC_SITES or folders & _DOC_DIRS:
         return FileRole.DOCS
-    if folders & _EXAMPLE_DIRS:
+    if _is_example(pure, folders):
         return FileRole.EXAMPLE
     if name in _BUILD_NAMES or pure.suffix in _BUILD_SUFFIXES or _DOCKERFILE.match(name) or folders & _BUILD_DIRS:
         return FileRole.BUILD
     # At the top these hold the maintainers' tools; deeper down they may be part of the product.
-    return FileRole.BUILD if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS else None
+    if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS:
+        return FileRole.CI if _CHECKS.search(str(pure)) else FileRole.BUILD
+    return None
+
+
+def _is_example(pure: PurePosixPath, folders: frozenset[str]) -> bool:
+    if pure.suffix in _NATIVE_SUFFIXES and folders & _PROGRAM_DIRS:
+        return False  # the programs that users of a native library run often lie among its examples
+    return bool(folders & _EXAMPLE_DIRS) or pure.parts[:1] == ("sample",)  # deeper down it may draw a model's tokens
 
 
 def _manifest_role(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:

@@ -50,9 +50,11 @@ def has_docstrings(text: str) -> bool:
 
 
 def docstring_lines(side: tuple[str, ...]) -> set[str]:
-    """Lines between triple quotes; a hunk whose first triple quote stands alone began inside a docstring."""
-    first = next((line.strip() for line in side if '"""' in line or "'''" in line), "")
-    inside, found = first in {'"""', "'''"}, set[str]()
+    """Lines between triple quotes.
+
+    A hunk whose first triple quote stands alone began inside a docstring, unless the line above opens a block.
+    """
+    inside, found = _begins_inside(side), set[str]()
     for line in side:
         if '"""' in line or "'''" in line:
             found.add(line)
@@ -60,6 +62,15 @@ def docstring_lines(side: tuple[str, ...]) -> set[str]:
         elif inside:
             found.add(line)
     return {line for line in found if "=" not in line or "=" not in line.partition('"""')[0].partition("'''")[0]}
+
+
+def _begins_inside(side: tuple[str, ...]) -> bool:
+    above = ""
+    for line in side:
+        if '"""' in line or "'''" in line:
+            return line.strip() in {'"""', "'''"} and not above.rstrip().endswith(":")
+        above = line if line.strip() else above
+    return False
 
 
 def _hunk(context: str, lines: list[str]) -> Hunk:

@@ -14,6 +14,8 @@ _IMPORTS = ("import ", "from ", "#include", "use ", "using ")
 
 def same_words(went: Sequence[str], came: Sequence[str]) -> bool:
     """Whether the lines that came say what those that went said; imports may do so in another order."""
+    if not went or not came:
+        return not any(_bare(line) for line in (*went, *came))
     if only_imports(went) and only_imports(came):
         return sorted(map(_bare, went)) == sorted(map(_bare, came))
     return _bare("".join(went)) == _bare("".join(came))
@@ -35,7 +37,7 @@ def same_code(context: str, before: Sequence[str], after: Sequence[str], *, pyth
     one, other = python_tree(context, before), python_tree(context, after)
     if one is not None and other is not None:
         return ast.dump(one) == ast.dump(other)
-    moved = any(_bare(was) == _bare(now) for was, now in zip_longest(before, after, fillvalue="") if was != now)
+    moved = any(was != now and was.strip() == now.strip() for was, now in zip_longest(before, after, fillvalue=""))
     return not moved and _bare("".join(before)) == _bare("".join(after))
 
 

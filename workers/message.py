@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models import RevertOf
-from workers.vocabulary import CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
+from workers.vocabulary import ASIDE, CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
 TITLE_LIMIT = 300
 BODY_LIMIT = 8_000
@@ -49,6 +49,7 @@ _BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-action
 _MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
 _STATED = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in STATED.items())
 _DANGERS = tuple(re.compile(rf"\b{words}", re.IGNORECASE) for words in DANGERS)
+_ASIDE = tuple((what, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for what, words in ASIDE.items())
 _CLEARER = re.compile(rf"\b(?:{'|'.join(CLEARER)})", re.IGNORECASE)
 # A squash's bullet that says what was mended; a commit that brings something new mends its own faults on the way.
 _MENDS = re.compile(r"^\* ((?:fix(?:es|ed)?|avoid|prevent)\b.{0,200})", re.IGNORECASE | re.MULTILINE)
@@ -63,7 +64,8 @@ class Message:
     `lead` is the body as far as it speaks of the commit as a whole; the bullets that a squash leaves behind tell of
     steps, some of them taken back by later ones. `benchmarks` are measurements, `coauthors` names.
     `stated`: the marks that title or lead state in so many words;
-    `danger`: they name an attack; `clearer`: the title says that a message or error is made clearer.
+    `danger`: they name an attack; `clearer`: the title says that a message or error is made clearer; `aside`: it is
+    about tests (`test`), documents (`docs`) or annotations of types (`typing`).
     """
 
     title: str
@@ -83,6 +85,7 @@ class Message:
     stated: tuple[str, ...]
     danger: bool
     clearer: bool
+    aside: str | None
     benchmarks: tuple[str, ...]
     coauthors: tuple[str, ...]
 
@@ -126,6 +129,7 @@ def read_message(message: str) -> Message:
         stated=(*_stated_in(f"{core}\n{lead}"), *mended),
         danger=danger_rank(f"{core}\n{lead}") is not None,
         clearer=bool(_CLEARER.search(core)),
+        aside=_aside(core),
         benchmarks=_benchmarks(f"{core}\n{body}"),
         coauthors=_coauthors(body),
     )
@@ -273,6 +277,12 @@ def _marks_in(text: str) -> tuple[str, ...]:
 
 def _stated_in(text: str) -> tuple[str, ...]:
     return tuple(mark for mark, pattern in _STATED if pattern.search(text))
+
+
+def _aside(core: str) -> str | None:
+    """What the title is about, when it is nothing that reaches a user; words further on only say what came along."""
+    lead = " ".join(core.split()[:6])
+    return next((what for what, pattern in _ASIDE if pattern.search(lead)), None)
 
 
 def _meaning(core: str) -> str | None:

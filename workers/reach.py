@@ -62,6 +62,18 @@ def small_build(facts: Facts) -> str:
     return f"mostly_{role.value}" if role in _TOLD_BESIDE else "mostly_supporting"
 
 
+def is_aside(facts: Facts, message: Message) -> bool:
+    """Whether a title is about tests, documents or annotations, and the diff bears it out.
+
+    What has new tests does something new, even where its title speaks of comments.
+    """
+    if not message.aside or any(change.action != "added" for change in facts.changes):
+        return False
+    prose = FileRole.DOCS in facts.roles or facts.additions + facts.deletions > 2 * facts.code_lines
+    tested = FileRole.TEST in facts.roles
+    return {"test": tested or prose, "docs": prose and not tested, "typing": not tested}[message.aside]
+
+
 def narrowing(facts: Facts, message: Message, narrow: Narrow) -> Iterator[tuple[float, str, str]]:
     """(weight, reason code, subject) for each way in which a change concerns few."""
     named = _platform(message, narrow) or _variant(message, narrow)

@@ -190,7 +190,7 @@ def _scope(told: _Told) -> Iterator[str]:
     if symbols := _innermost(facts.symbols):
         more = len(facts.symbols) >= SYMBOLS_LIMIT
         yield words.phrase("scope_symbols", names=listed(symbols, words, limit=4, more=more))
-    if "removed_release" in facts.marks or "release_pipeline" in facts.marks:
+    if {"removed_release", "release_pipeline", "release_step"} & set(facts.marks):
         yield words.phrase("scope_release_removed" if "removed_release" in facts.marks else "scope_release")
     if extra := _accompanying(facts):
         yield words.phrase(

@@ -72,9 +72,12 @@ class Size(Frozen):
     feature: tuple[tuple[int, FiniteFloat], ...]
     change: tuple[tuple[int, FiniteFloat], ...]
     tidy_below: int
+    tidy_bump_below: int
     tidy: FiniteFloat
     tiny_build_below: int
     tiny_build: FiniteFloat
+    aside_below: int
+    aside: FiniteFloat
     other_ground: FiniteFloat
     sweeping_files: int
     sweeping: FiniteFloat

@@ -18,7 +18,7 @@ from workers.change_type import change_type
 from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
 from workers.message import Message, one_line, read_message
-from workers.reach import narrowing, only_role, small_build
+from workers.reach import is_aside, narrowing, only_role, small_build
 from workers.rules import ChangeWeight, TriageRules, load_rules
 from workers.vocabulary import STATED
 
@@ -28,12 +28,13 @@ REASONS_LIMIT = 4
 _SUBJECT_LIMIT = 60
 _SIZES = frozenset({"large_feature", "large_change"})
 
+_TIDYING = frozenset({"refactor", "remove", "perf", "log", "bump"})
 _PRODUCT = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _NATURE = ("cosmetic", "version_bump", "logging")
 _CODE_MARKS = (
     "advisory", "security", "unsafe_removed", "rejects", "status_code", "removed_module", "release_pipeline",
-    "removed_release",
+    "release_step", "removed_release",
 )  # fmt: skip
 # A version as a release has it; what is still in the making (dev, rc, alpha) is none.
 _RELEASE = re.compile(r"\bv?\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?post\d{1,3})?(?![\w.-])")
@@ -266,7 +267,7 @@ def _dependency_code(change: PublicChange) -> str:
     if change.name.startswith("python") and (change.action == "removed" or change.name == "python"):
         return "platform_dropped"
     if role_of_path(change.path) is FileRole.BUILD:
-        return "image_changed"
+        return "image_added" if change.action == "added" else "image_changed"
     if change.action == "added":
         return "dependency_added"
     if change.action == "removed":
@@ -302,8 +303,11 @@ def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[
     steps = (*size.change, *size.feature) if new else size.change
     if weight := sum(extra for bound, extra in steps if lines >= bound):
         yield Part(weight, Reason(code="large_feature" if grown else "large_change", subject=str(lines)))
-    if lines and message.meaning in {"refactor", "remove", "perf", "log", "bump"} and _is_tidy(facts, message, rules):
+    tidy = size.tidy_bump_below if message.meaning == "bump" else size.tidy_below
+    if 0 < lines < tidy and message.meaning in _TIDYING and _is_tidy(facts, message):
         yield Part(size.tidy, Reason(code="small_internal"))
+    if lines < size.aside_below and is_aside(facts, message):
+        yield Part(size.aside, Reason(code="typing" if message.aside == "typing" else f"mostly_{message.aside}"))
     if not any(role in _PRODUCT for role in facts.roles) and 0 < lines < size.tiny_build_below and not facts.changes:
         yield Part(size.tiny_build, Reason(code=small_build(facts)))
 
@@ -314,11 +318,11 @@ def _is_new(facts: Facts, message: Message) -> bool:
     return message.meaning == "feature" or (message.meaning is None and grown)
 
 
-def _is_tidy(facts: Facts, message: Message, rules: TriageRules) -> bool:
+def _is_tidy(facts: Facts, message: Message) -> bool:
     public = any(change.action != "added" for change in facts.changes)
     plain = not public and not set(message.title_marks) - {"performance"}
     plain = plain and "synchronisation" not in facts.marks and not message.benchmarks  # measured: no clean-up
-    return plain and facts.code_lines < rules.size.tidy_below and any(role in _PRODUCT for role in facts.roles)
+    return plain and any(role in _PRODUCT for role in facts.roles)
 
 
 def _subject(text: str) -> str:

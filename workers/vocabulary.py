@@ -27,10 +27,24 @@ DANGERS: tuple[str, ...] = (
 
 # A title that speaks of a better message for what already failed.
 CLEARER: tuple[str, ...] = (
-    r"(?:clear(?:er)?|better|friendl(?:y|ier)|helpful|meaningful|explicit) (?:\w{1,20} )?(?:errors?|messages?)\b",
+    r"(?:clear(?:er)?|better|friendl\w{1,3}|helpful|meaningful|actionable) (?:\w{1,20} ){0,2}(?:error|message)",
     r"add(?:s|ed)? (?:an? )?(?:\w{1,20} )?(?:warnings?|logs?|logging)\b",
-    r"(?:improve|clarify) (?:\w{1,20} ){0,2}(?:errors?|messages?|warnings?)\b",
+    r"(?:improve|clarify|reword) (?:\w{1,20} ){0,4}(?:errors?|messages?|warnings?)\b",
 )
+
+# What never reaches a user → the words of a title that is about it.
+ASIDE: dict[str, tuple[str, ...]] = {
+    "test": (r"(?:unit.?)?tests?\b", r"uts?\b", r"e2e\b", r"bench(?:mark)?s?\b", r"ci\b"),
+    "docs": (
+        r"docs?\b",
+        r"document(?:s|ed|ing|ation)?\b",
+        r"docstrings?\b",
+        r"readme\b",
+        r"comments?\b",
+        r"typos?\b",
+    ),
+    "typing": (r"typing\b", r"(?:type.)?(?:hint|annotation)s?\b", r"mypy\b", r"pyright\b"),
+}
 
 # Mark → the words among its own that state the fault itself; an exception's name, say, may stand there by the way.
 STATED: dict[str, tuple[str, ...]] = {
@@ -73,7 +87,6 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"buffer over(?:flow|read)",
         r"trust_remote_code",
         r"sanitiz(?:e|ation)\b",
-        r"out.of.bounds",
     ),
     "crash": (
         r"crash",
@@ -88,6 +101,8 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"illegal memory access",
         r"illegal instruction",
         r"bus error",
+        r"out.of.bounds?\b",
+        r"\boob\b",
         r"null pointer",
         r"nullptr deref",
         r"stack overflow",
@@ -121,9 +136,8 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"leak(?:s|ed|ing|age)?\b",
         r"\boom\b",
         r"out.of.memory",
-        r"memory (?:usage|use|footprint|growth)",
-        r"kv.?cache memory",
-        r"reduce \w{0,20} ?memory",
+        r"memory growth",
+        r"(?:reduc|lower|cut|sav|shrink|trim)\w{0,4} (?:\S{1,20} ){0,3}(?:memory|vram)\b",
         r"memory (?:saving|blow|exhaust)",
     ),
     "corruption": (
@@ -156,7 +170,7 @@ MARKS: dict[str, tuple[str, ...]] = {
     "regression": (
         r"regress(?:ed|es|ions?)?\b(?! (?:tests?|cases?|checks?|suites?|coverage|guards?|testing))",
         r"broke\b",
-        r"broken\b",
+        r"broken\b(?! (?:ci|tests?|builds?|links?|docs?|badges?|urls?)\b)",
         r"breaks\b",
         r"no longer work",
         r"stopped working",
@@ -178,6 +192,8 @@ MARKS: dict[str, tuple[str, ...]] = {
     "default": (
         r"defaults? (?:to|is now|value)",
         r"by default",
+        r"as (?:the |a )?(?:new )?default\b",
+        r"defaults? (?:for|of|from)\b",
         r"chang\w{1,3} (?:the )?(?:\S{1,20} )?defaults?\b",
         r"new default",
     ),
@@ -197,10 +213,10 @@ MARKS: dict[str, tuple[str, ...]] = {
 # Meaning → the verbs that say it, whole words.
 MEANINGS: dict[str, tuple[str, ...]] = {
     "fix": (
-        r"fix(?:es|ed|up)?",
+        r"fix(?:es|ed|ing|up)?",
         r"bug",
         r"bugfix",
-        r"hotfix",
+        r"hotfix(?:es|ed|ing)?",
         r"correct(?:s|ly)?",
         r"repair",
         r"restor(?:e|es)",
@@ -256,7 +272,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"separate",
     ),
     "feature": (
-        r"add(?:s|ed)?",
+        r"add(?:s|ed|ing)?",
+        r"creat(?:e|es|ed)",
         r"support(?:s|ed|ing)?",
         r"suppport",
         r"feat",
@@ -287,7 +304,6 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"spelling",
         r"lint",
         r"format(?:ting)?",
-        r"comment(?:s)?",
         r"style",
     ),
 }
