@@ -41,11 +41,14 @@ def change_type(facts: Facts, message: Message, tier: Tier) -> ChangeType:
         return ChangeType.MERGE
     if facts.reverts:
         return ChangeType.REVERT
-    if tier is Tier.LOW and facts.code_lines < _BY_THE_WAY and message.aside in _ASIDE and is_aside(facts, message):
-        return _ASIDE[message.aside]
     if tier is Tier.HIGH and "incompatible" in message.title_marks:
         return ChangeType.BREAKING
-    return _by_files(facts) or _by_effect(facts, message, tier) or _by_words(facts, message)
+    return (
+        _by_files(facts)
+        or _aside(facts, message, tier)
+        or _by_effect(facts, message, tier)
+        or _by_words(facts, message)
+    )
 
 
 def _by_files(facts: Facts) -> ChangeType | None:
@@ -68,6 +71,12 @@ def _by_files(facts: Facts) -> ChangeType | None:
     if FileRole.EXAMPLE not in facts.roles or FileRole.TEST in facts.roles or FileRole.CI in facts.roles:
         return next((kind for role, kind in _SUPPORTING if role in facts.roles), ChangeType.CHORE)
     return None if any(path.endswith(_PROGRAMS) for path in facts.paths) else ChangeType.DOCS
+
+
+def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
+    if tier is not Tier.LOW or facts.code_lines >= _BY_THE_WAY or not is_aside(facts, message):
+        return None
+    return _ASIDE.get(message.aside or "")
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
