@@ -34,8 +34,8 @@ _SHARED_STEMS = frozenset(
 )
 # Letters, then digits, perhaps with a version's dots: qwen3.5, glm-4.7, sm90, x86.
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
-# `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`: from one to the other.
-_NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$")
+# `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`, `main2main`: from one to the other.
+_NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", re.IGNORECASE)
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
