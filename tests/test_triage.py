@@ -375,7 +375,9 @@ def test_a_small_build_adjustment_beside_much_else_is_told_as_that(path: str, co
     assert judged(commit("Remove old things"), diff(build)).reasons[-1].code == "small_build"
 
 
-@pytest.mark.parametrize(("word", "named"), [("D2H", False), ("p2p", False), ("Main2Main", False), ("qwen2vl", True), ("gemma4", True)])
+@pytest.mark.parametrize(
+    ("word", "named"), [("D2H", False), ("p2p", False), ("Main2Main", False), ("qwen2vl", True), ("gemma4", True)]
+)
 def test_from_one_to_the_other_is_no_platform(word: str, named: bool) -> None:
     codes = {reason.code for reason in judged(commit(f"Hold the lock in the {word} copy"), diff(SOURCE)).reasons}
     assert ("one_platform" in codes) is named

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models import RevertOf
+from workers.measurements import measurements
 from workers.vocabulary import ASIDE, CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
 TITLE_LIMIT = 300
@@ -29,21 +30,6 @@ _BREAKING = re.compile(r"\bBREAKING[ -]?(?:CHANGES?|API)?\b|^breaking changes?:"
 _TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|pull-request|acked-by|tested-by|cc)\b",
                       re.IGNORECASE)  # fmt: skip
 _COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IGNORECASE | re.MULTILINE)
-_FIGURE = r"\d{1,7}(?:[.,]\d{1,3}){0,2}"
-_RATE = r"(?:tok(?:en)?s?/s(?:ec)?|req(?:uest)?s?/s(?:ec)?|it/s|ops/s|[GM]i?B/s|T?FLOP/?S|qps|rps)"
-_UNIT = rf"(?:{_RATE}|ns|[uµm]s|s|sec(?:onds)?|[GMK]i?B|%)"
-_EFFECT = (
-    r"(?:faster|slower|quicker|speed|improve|higher|lower|less|more|fewer|smaller|reduc|throughput|latency|better)"
-)
-# `1.3x faster`, `speedup of 2x`, `12% less`, `120 ms -> 80 ms`, `3,400 tok/s`.
-_BENCHMARK = re.compile(
-    rf"(?<![\w.]){_FIGURE} ?(?:[x×]|%) (?:\w{{1,12}} )?{_EFFECT}\w{{0,8}}"
-    rf"|speed-?ups?:? (?:\w{{1,8}} ){{0,2}}~?{_FIGURE} ?[x×%]"
-    rf"|(?<![\w.]){_FIGURE} ?{_UNIT}? ?(?:->|→|to) ?{_FIGURE} ?{_UNIT}(?!\w)"
-    rf"|(?<![\w.]){_FIGURE} ?{_RATE}(?!\w)",
-    re.IGNORECASE,
-)
-_BENCHMARKS_LIMIT = 8
 _BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-actions|mergify)\b", re.IGNORECASE)
 
 _MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
@@ -130,7 +116,7 @@ def read_message(message: str) -> Message:
         danger=danger_rank(f"{core}\n{lead}") is not None,
         clearer=bool(_CLEARER.search(core)),
         aside=_aside(core),
-        benchmarks=_benchmarks(f"{core}\n{body}"),
+        benchmarks=measurements(f"{core}\n{body}"),
         coauthors=_coauthors(body),
     )
 
@@ -229,12 +215,6 @@ def _coauthors(body: str) -> tuple[str, ...]:
     """The people named in trailers, without their addresses."""
     names = (one_line(name, 80) for name in _COAUTHOR.findall(body))
     return tuple(dict.fromkeys(name for name in names if not is_bot(name)))[:10]
-
-
-def _benchmarks(text: str) -> tuple[str, ...]:
-    """Measurements as the message quotes them, tables and code fences included."""
-    found = (one_line(match.group(), 60) for match in _BENCHMARK.finditer(text))
-    return tuple(dict.fromkeys(found))[:_BENCHMARKS_LIMIT]
 
 
 def _prose(body: str) -> str:

@@ -63,6 +63,8 @@ class Body(Frozen):
     feature_factor: FiniteFloat
     loose_factor: FiniteFloat
     danger: FiniteFloat
+    gain_from: FiniteFloat
+    gain: FiniteFloat
     clearer: FiniteFloat
 
 

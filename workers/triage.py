@@ -17,6 +17,7 @@ from workers.advisories import ADVISORY
 from workers.change_type import change_type
 from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
+from workers.measurements import best_gain
 from workers.message import Message, one_line, read_message
 from workers.reach import is_aside, narrowing, only_role, small_build
 from workers.rules import ChangeWeight, TriageRules, load_rules
@@ -157,6 +158,8 @@ def _watched(facts: Facts, repository: RepositorySettings) -> Reason | None:
 def _parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[Part]:
     product = _touches_product(facts)
     yield _base(facts, rules)
+    if product and (gain := best_gain(facts.benchmarks)).times >= rules.body.gain_from:
+        yield Part(rules.body.gain, Reason(code="measured", subject=_subject(gain.said)))
     yield from _mark_parts(facts, message, rules, product=product)
     if facts.breaking:
         yield Part(rules.marks["incompatible"].title, Reason(code="says_breaking"))

@@ -385,6 +385,7 @@ REASONS: dict[str, str] = {
     "wrong_result": "the message speaks of wrong results",
     "numerics": "the message speaks of numerical precision",
     "regression": "the message speaks of a regression",
+    "measured": "the message measures {subject}",
     "performance": "the message speaks of performance",
     "default": "the message speaks of a default",
     "incompatible": "the message says that something old is no longer supported",

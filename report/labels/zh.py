@@ -368,6 +368,7 @@ REASONS: dict[str, str] = {
     "wrong_result": "提交说明谈到结果错误",
     "numerics": "提交说明谈到数值精度",
     "regression": "提交说明谈到功能或性能倒退",
+    "measured": "提交说明给出实测：{subject}",
     "performance": "提交说明谈到性能",
     "default": "提交说明谈到默认行为",
     "incompatible": "提交说明写明不再支持某项旧用法",
