@@ -50,6 +50,7 @@ ROLES = {
     "web/package-lock.json": FileRole.LOCK,
     "docker/Dockerfile": FileRole.BUILD,
     "Dockerfile.rocm": FileRole.BUILD,
+    "docker/Dockerfile.ci": FileRole.CI,
     "CMakeLists.txt": FileRole.BUILD,
     "scripts/release.py": FileRole.BUILD,
     "scripts/train.sh": FileRole.BUILD,

@@ -179,6 +179,18 @@ OTHERS: dict[str, tuple[str, tuple[FileChange, ...], Tier, ChangeType]] = {
         Tier.MEDIUM,
         ChangeType.BUGFIX,
     ),
+    "docstrings far down a title": (
+        "Judge other repositories as well as ours, docstrings and all",
+        (edited("app/core.py", "x = 1\n" * 90, "y = 2\n" * 90),),
+        Tier.MEDIUM,
+        ChangeType.REFACTOR,
+    ),
+    "a path is no version of an image": (
+        "Move the home",
+        (edited("Dockerfile", "ENV PYTHONUSERBASE=/opt/user", "ENV PYTHONUSERBASE=/home/user"),),
+        Tier.LOW,
+        ChangeType.BUILD,
+    ),
     "a very small update": ("update the hooks", (SOURCE,), Tier.LOW, ChangeType.CHORE),
     "an update that may carry something": (
         "update the kernel for V100",

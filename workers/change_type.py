@@ -18,6 +18,7 @@ _SUPPORTING = (
 _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java")
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
+_LEAD = 6  # words of a title that say what it is about
 _TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
 # So few lines of code beside the tests that a title is about are by the way.
 _BY_THE_WAY = 12
@@ -111,7 +112,7 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
 
 
 def _by_words(facts: Facts, message: Message) -> ChangeType:
-    if _TYPO.search(message.core):
+    if _TYPO.search(" ".join(message.core.split()[:_LEAD])):
         return ChangeType.DOCS
     prefix = message.prefix_meaning
     for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):

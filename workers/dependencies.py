@@ -25,6 +25,7 @@ _PAIR = re.compile(r"(?<!\S)(\w{1,100})=(\"[^\"]{0,80}\"|'[^']{0,80}'|\S{1,80})"
 _OLD_PAIR = re.compile(r"^(\w{1,100}) (\S{1,80})")
 # One pair on a line of its own: more of an ARG or ENV that may have begun out of view.
 _LONE_PAIR = re.compile(r"^\s{1,24}\w{1,100}=\S{1,80}(?:\s{1,4}\\)?\s{0,4}$")
+_DIGIT = re.compile(r"\d")  # a path, or another setting's value, is no version
 _VERSIONED = re.compile(r"VERSION|VER|TAG|CUDA|PYTHON", re.IGNORECASE)
 _CMAKE = re.compile(
     r"\b(?:(cmake_minimum_required)\s?\(VERSION\s|find_package\s?\((\w{1,60})\s|set\s?\((CMAKE_C(?:XX|UDA)_STANDARD)\s)(\d[\d.]{0,16})",
@@ -130,7 +131,7 @@ def _docker(lines: tuple[str, ...]) -> dict[str, str]:
         elif sets := _SETS.match(line):
             body = line[sets.end() :]
             for pair in _PAIR.finditer(body) if "=" in body.split()[0] else _OLD_PAIR.finditer(body):
-                if _VERSIONED.search(pair.group(1)):
+                if _VERSIONED.search(pair.group(1)) and _DIGIT.search(pair.group(2)):
                     _add(asked, pair.group(1), pair.group(2).strip("\"'"))
     return asked
 

@@ -129,6 +129,8 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
         return FileRole.DOCS
     if _is_example(pure, folders):
         return FileRole.EXAMPLE
+    if _DOCKERFILE.match(name) and _TOOLING.search(name):
+        return FileRole.CI
     if name in _BUILD_NAMES or pure.suffix in _BUILD_SUFFIXES or _DOCKERFILE.match(name) or folders & _BUILD_DIRS:
         return FileRole.BUILD
     # At the top these hold the maintainers' tools; deeper down they may be part of the product.
