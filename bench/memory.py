@@ -89,7 +89,7 @@ def _measured(folder: Path, url: str, size: int) -> dict[str, float]:
     try:
         redis = services.ledger.redis
         redis.config_set("appendonly", "no")  # how fast it writes is not asked here
-        services.ledger.ping()
+        services.ledger.ready()
         before = _used(redis)
         pushes = list(_received(services, size, days))
         for commits in pushes:

@@ -52,7 +52,7 @@ def rate(policy: str, requests: int, clients: int) -> float:
         url = urlsplit(server.start())
         try:
             ledger = Ledger(server.url, ZoneInfo("UTC"))
-            ledger.ping()
+            ledger.ready()
             ledger.redis.config_set("appendfsync", policy)
             sha = ledger.redis.script_load(ledger._scripts["receive"].script)  # noqa: SLF001 - the one that receiving runs
             ledger.close()

@@ -13,7 +13,7 @@ import redis
 
 from cli.checked import load_settings
 from core.errors import DaybookError
-from core.ledger import Ledger
+from core.ledger import Ledger, Unconfirmed
 from core.log import SHORTEST_SECRET
 from core.models import Tier
 from core.redis_connections import NotWritable
@@ -105,39 +105,41 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
     """Redis itself, its clock, and by what stands in it the scheduler and the workers."""
     try:
         with redis_url(settings) as url:
-            ledger = Ledger(url, settings.zone, timeout=5.0)
+            ledger = Ledger(url, settings.zone, timeout=5.0, min_replicas=settings.redis_min_replicas)
             try:
                 facts = ledger.server()
-                yield from _server(facts, written=_written(ledger))
+                yield from _server(facts, _written(ledger))
                 yield clock_finding("Redis", -facts.clock_ahead)
                 yield from _processes(ledger.meters())
             finally:
                 ledger.close()
     except DaybookError as error:
-        yield Finding("redis", "wrong", str(error), "start it, or correct REDIS_URL")
-    except redis.RedisError as error:
-        yield Finding("redis", "wrong", f"Redis fails: {type(error).__name__}", "look into its log")
+        said, _, remedy = str(error).partition("; ")
+        yield Finding("redis", "wrong", said, remedy or "start it, or correct REDIS_URL")
 
 
-def _written(ledger: Ledger) -> str:
-    """Why Redis does not take a write; "" when it does."""
+def _written(ledger: Ledger) -> tuple[str, str] | None:
+    """Why Redis does not take a write or its replicas do not confirm it, and a remedy; None when all is well."""
     try:
-        return "" if ledger.write_and_read() else "what is written does not come back"
-    except redis.OutOfMemoryError:
-        return "it refuses writes: the memory is full"
-    except NotWritable:
-        return "it refuses writes: it is a replica, or has fewer replicas than its min-replicas-to-write"
+        came_back = ledger.write_and_read()
+        ledger.ready()
+    except NotWritable as error:
+        return f"it refuses writes: {str(error).partition(': ')[2]}", error.remedy
+    except Unconfirmed as error:
+        remedy = "bring replicas up, or lower REDIS_MIN_REPLICAS: until then every push is answered 503"
+        return str(error), remedy
     except redis.RedisError as error:
-        return f"it refuses writes ({type(error).__name__})"
+        return f"it refuses writes ({type(error).__name__})", "look into its log"
+    return None if came_back else ("what is written does not come back", "look into its log")
 
 
-def _server(facts: ServerFacts, *, written: str) -> Iterator[Finding]:
+def _server(facts: ServerFacts, unwritten: tuple[str, str] | None) -> Iterator[Finding]:
     version = ".".join(map(str, facts.version))
     found = []
     if facts.version < OLDEST_REDIS:
         found.append(Finding("redis", "wrong", f"version {version} is too old", "use 6.2 or newer"))
-    if written:
-        found.append(Finding("redis", "wrong", written, "free memory or disk, or point REDIS_URL at the primary"))
+    if unwritten:
+        found.append(Finding("redis", "wrong", *unwritten))
     if facts.appendonly is False:
         remedy = "set `appendonly yes` and `appendfsync always`, or accepted pushes can be lost"
         found.append(Finding("redis", "wrong", "it keeps no append-only file", remedy))

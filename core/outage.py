@@ -49,12 +49,14 @@ class Outage:
             self._told = {why: now} | told
             if why in told:
                 return
-        log.warning("redis_unusable", reason=why, remedy=_remedy(error))
+        log.warning("redis_unusable", reason=why, remedy=remedy(error, " and start this process again"))
 
 
 def why_unusable(address: RedisAddress, error: redis.RedisError) -> str:
     """What an error of redis-py says of the Redis at an address, in a line without its password."""
     if isinstance(error, (redis.AuthenticationError, redis.exceptions.AuthenticationWrongNumberOfArgsError)):
+        if address.password is None:
+            return f"Redis wants a password, and REDIS_URL has none ({address.shown})"
         return f"Redis refuses the password of REDIS_URL ({address.shown})"
     if isinstance(error, (redis.ConnectionError, redis.TimeoutError)) and not isinstance(error, NotWritable):
         return f"Redis does not answer at REDIS_URL ({address.shown}: {_reason(error)})"
@@ -64,13 +66,18 @@ def why_unusable(address: RedisAddress, error: redis.RedisError) -> str:
 def _reason(error: redis.RedisError) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return "its certificate is not trusted; name who signed it in REDIS_CA_FILE"
+    if "DB index is out of range" in str(error):
+        return "it has no database of this number"
     may_quote = isinstance(error, redis.ResponseError) and not isinstance(error, redis.exceptions.NoPermissionError)
     return ("" if may_quote else str(error).rstrip(".")) or type(error).__name__  # of a command: what was sent
 
 
-def _remedy(error: redis.RedisError) -> str:
+def remedy(error: redis.RedisError, then: str = "") -> str:
+    """What a person can do about it; `then` is what follows upon another REDIS_URL."""
+    if isinstance(error, NotWritable):
+        return error.remedy
     if isinstance(error, redis.AuthenticationError):
-        return "correct the password in REDIS_URL and start this process again"
+        return f"correct the password in REDIS_URL{then}"
     if isinstance(error, redis.ResponseError):
         return "run `daybook check`, and look into Redis's log"
-    return "start it, or correct REDIS_URL and start this process again"
+    return f"start it, or correct REDIS_URL{then}"

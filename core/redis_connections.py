@@ -16,13 +16,29 @@ from redis.sentinel import (
 
 SENTINELS_SHARE = 0.3  # of a connection's time that one Sentinel may take to answer
 
-# How a Redis says that it takes no writes: it has become a replica (READONLY, or UNBLOCKED to who waited in BRPOP), or
-# it has too few replicas (NOREPLICAS). Before Redis 7 a script's answer has the word in its middle.
-_REFUSALS = ("READONLY", "NOREPLICAS", "UNBLOCKED", "read only replica", "enough good replicas")
+_NO_PRIMARY = ("a replica, or one with too few replicas", "point REDIS_URL at the primary, or bring its replicas back")
+_FULL = ("its memory is full", "raise its maxmemory, or keep less: LEDGER_DAYS")
+_NO_DISK = ("its disk cannot be written", "free its disk, and look into its log")
+# How a Redis says that it takes no writes, why, and what to do: it has become a replica (READONLY, or UNBLOCKED to who
+# waited in BRPOP), it has too few replicas (NOREPLICAS), or no room. redis-py cuts off the words that it knows (OOM,
+# READONLY), and before Redis 7 a script's answer has them in its middle.
+_REFUSALS = {
+    "READONLY": _NO_PRIMARY, "NOREPLICAS": _NO_PRIMARY, "UNBLOCKED": _NO_PRIMARY, "read only replica": _NO_PRIMARY,
+    "enough good replicas": _NO_PRIMARY, "command not allowed when used memory": _FULL, "MISCONF": _NO_DISK,
+}  # fmt: skip
 
 
 class NotWritable(redis.ConnectionError):
-    """This Redis takes no writes, being a replica or short of replicas: ask again who does."""
+    """This Redis takes no writes: it is no primary (then ask again who is), or has no room. `remedy` is a person's."""
+
+    def __init__(self, why: str, remedy: str = _NO_PRIMARY[1]) -> None:
+        super().__init__(why)
+        self.remedy = remedy
+
+
+def briefly(error: redis.RedisError) -> str:
+    """What a line of a log says of an error: its kind, or why there are no writes. No error's words that may quote."""
+    return str(error) if isinstance(error, NotWritable) else type(error).__name__
 
 
 class _Watchful:
@@ -33,10 +49,14 @@ class _Watchful:
         try:
             return super().read_response(*arguments, disconnect_on_error=disconnect_on_error, **options)  # type: ignore[misc]
         except redis.ResponseError as error:
-            if any(word in str(error) for word in _REFUSALS) or isinstance(error, redis.ReadOnlyError):
-                self.disconnect()  # type: ignore[attr-defined]
-                raise NotWritable("this Redis takes no writes: a replica, or one with too few replicas") from error
-            raise
+            found = next((told for word, told in _REFUSALS.items() if word in str(error)), None)
+            if isinstance(error, redis.ReadOnlyError):
+                found = _NO_PRIMARY
+            if found is None:
+                raise
+            self.disconnect()  # type: ignore[attr-defined]
+            why, remedy = found
+            raise NotWritable(f"this Redis takes no writes: {why}", remedy) from error
 
 
 class _Master(_Watchful):

@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 import redis
 
 from core.errors import DaybookError
-from core.outage import why_unusable
+from core.outage import remedy, why_unusable
 from core.redis_address import address_from_url
 
 if TYPE_CHECKING:
@@ -148,28 +148,34 @@ def answers(url: str) -> bool:
 
 def why_silent(url: str) -> str | None:
     """Why no Redis can be used at this url, in a line without its password; None when one answers within 2 s."""
-    address = address_from_url(url)
-    client = address.client(2.0)
+    try:
+        _try(url)
+    except redis.RedisError as error:
+        return why_unusable(address_from_url(url), error)
+    return None
+
+
+def _try(url: str) -> None:
+    client = address_from_url(url).client(2.0)
     try:
         client.ping()
-    except redis.RedisError as error:
-        return why_unusable(address, error)
     finally:
         client.close()
-    return None
 
 
 @contextmanager
 def redis_url(settings: Settings) -> Iterator[str]:
     """Yield the url of the Redis to use: REDIS_URL, else the one that `daybook up` runs here, else one for the moment.
 
-    Raises DaybookError when REDIS_URL is set and nothing answers there, or when nothing was ever kept here.
+    Raises DaybookError when REDIS_URL is set and cannot be used, also by the block, or when nothing was ever kept here.
     """
     if settings.redis_url:
         url = settings.redis_url.get_secret_value()
-        if why := why_silent(url):
-            raise DaybookError(f"{why}; start it or correct the setting")
-        yield url
+        try:
+            _try(url)
+            yield url
+        except redis.RedisError as error:
+            raise DaybookError(f"{why_unusable(address_from_url(url), error)}; {remedy(error)}") from error
         return
     if (running := read_address(settings.daybook_home)) and answers(running):
         yield running

@@ -274,8 +274,9 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that is set, for the log to blot out."""
+        passwords = address_from_url(self.redis_url.get_secret_value()).secrets if self.redis_url else ()
         single = (
-            self.redis_url,
+            self.redis_url if passwords else None,
             self.github_token,
             self.github_app_private_key,
             self.anthropic_api_key,
@@ -288,7 +289,6 @@ class Settings(BaseSettings):
             self.smtp_password,
         )
         found = (*self.github_webhook_secret, *(secret for secret in single if secret))
-        passwords = address_from_url(self.redis_url.get_secret_value()).secrets if self.redis_url else ()
         return (*(secret.get_secret_value() for secret in found), *passwords)
 
 

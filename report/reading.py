@@ -9,6 +9,7 @@ from redis import RedisError
 from core.ledger.fragments import FORMS
 from core.ledger.packing import packed, unpacked
 from core.log import Log
+from core.redis_connections import briefly
 from core.undisturbed import undisturbed
 from report.daily import Entry, entry_from_record, web_site
 from report.fragments import fragment_of, made_by, made_from
@@ -131,4 +132,4 @@ def _keep(ledger: Fragments, day: date, view: View, made: Sequence[Fragment], *,
     try:
         ledger.keep_fragments(view.repository, day, made_by(view), made, anew=anew)
     except RedisError as error:  # they only save time
-        log.warning("fragments_not_kept", repository=view.repository, day=str(day), reason=type(error).__name__)
+        log.warning("fragments_not_kept", repository=view.repository, day=str(day), reason=briefly(error))

@@ -124,7 +124,7 @@ def test_a_redis_that_would_lose_work_is_told_apart(tmp_path: Path) -> None:
             done = run("check", folder=tmp_path, REDIS_URL=url, GITHUB_WEBHOOK_SECRET=SECRET,
                        GITHUB_API_URL="http://127.0.0.1:1")  # fmt: skip
         assert done.returncode == 1
-        assert "wrong redis      it refuses writes: the memory is full → free memory or disk" in done.stdout
+        assert "wrong redis      it refuses writes: its memory is full → raise" in done.stdout
         assert "warn  scheduler  it never ran" in done.stdout
         assert "wrong github     http://127.0.0.1:1 cannot be reached (ConnectError)" in done.stdout
     finally:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import redis
 
+from core.redis_connections import briefly
+
 if TYPE_CHECKING:
     from core.outage import Outage
 
@@ -44,10 +46,10 @@ class Breaker:
             with self._guard:
                 self._open_until = self._clock() + OPEN_SECONDS
             self._outage.tell(error)
-            raise RedisUnavailable(type(error).__name__) from error
-        except redis.RedisError as error:  # full, read-only, a key of the wrong type: it answers, so others may go on
+            raise RedisUnavailable(briefly(error)) from error
+        except redis.RedisError as error:  # a key of the wrong type, say: it answers, so others may go on
             self._outage.tell(error)
-            raise RedisUnavailable(type(error).__name__) from error
+            raise RedisUnavailable(briefly(error)) from error
         with self._guard:
             self._open_until = None
         return result

@@ -25,7 +25,7 @@ def create_health(ledger: Ledger, outage: Outage) -> Blueprint:
     @blueprint.get("/readyz")
     def readyz() -> tuple[Response, int]:
         try:
-            breaker.call(ledger.ping)
+            breaker.call(ledger.ready)
         except RedisUnavailable as error:
             return jsonify(ready=False, redis=str(error)), 503
         return jsonify(ready=True, redis="ok"), 200

@@ -15,6 +15,7 @@ from kombu import Connection
 
 from core.ledger import NewerRecord, leave_to_newer
 from core.redis_address import address_from_url
+from core.redis_connections import briefly
 from workers import celeryconfig
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Task(celery.Task):  # type: ignore[type-arg] # its parameters are those of
         except NewerRecord as newer:
             leave_to_newer(newer)
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            log.warning("redis_failed", task=self.name, reason=type(error).__name__)
+            log.warning("redis_failed", task=self.name, reason=briefly(error))
 
 
 app = Celery("daybook", task_cls=Task, amqp="workers.broker:AMQP", include=["workers.tasks", "workers.suspects"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+import redis
 import structlog
 from celery.app import amqp
 from kombu import Connection as KombuConnection
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as transport
+
+from core.ledger.places import PREFIX
 
 if TYPE_CHECKING:
     from core.redis_address import RedisAddress
@@ -51,9 +54,23 @@ class Channel(transport.Channel):
 
 
 class Transport(transport.Transport):
-    """Redis with our channels."""
+    """Redis with our channels. A connection is there when Redis takes writes, without which a worker can do nothing.
+
+    One that is full or read-only answers, and the worker would connect and lose it a hundred times a second, or end.
+    """
 
     Channel = Channel
+
+    def establish_connection(self) -> Any:
+        """Connect; raises redis.ConnectionError, upon which kombu waits and tries again."""
+        connection: Any = super().establish_connection()
+        try:
+            channel = connection._avail_channels[-1]  # noqa: SLF001 - the one that kombu has just tried by a PING
+            channel.client.set(f"{PREFIX}lock:broker", "", xx=True)  # refused as any write, and else without effect
+        except redis.RedisError:
+            self.close_connection(connection)
+            raise
+        return connection
 
 
 # Ours in the place of kombu's own: its pooled connections are of a class that no seam can replace.

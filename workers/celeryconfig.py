@@ -60,7 +60,10 @@ worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 worker_send_task_events = False
 worker_enable_remote_control = False
-worker_cancel_long_running_tasks_on_connection_loss = False
+# Either does nothing here, with tasks acknowledged early and nothing prefetched, but a paragraph of advice is logged at
+# each lost connection without the one, a line without the other.
+worker_cancel_long_running_tasks_on_connection_loss = True
+worker_enable_prefetch_count_reduction = False
 
 beat_schedule = {
     "sweep": {"task": "daybook.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 10}},

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import redis
 import structlog
 
+from core.redis_connections import briefly
+
 if TYPE_CHECKING:
     from core.ledger import Ledger
 
@@ -42,7 +44,7 @@ class Leadership:
         try:
             leader = self._ledger.lead(self._what, self._holder, LEAD_SECONDS)
         except redis.RedisError as error:
-            self._note(f"nobody known ({type(error).__name__})")
+            self._note(f"nobody known ({briefly(error)})")
             return False
         self._renewed = now
         self._note(leader.partition(" ")[0] if leader != self._holder else self._name)

@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from core.ledger import Claim, Ledger
+from core.redis_connections import briefly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,4 +53,4 @@ class Leases:
                 for commit_id in self._ledger.renew(alive):
                     log.warning("lease_lost", commit=commit_id)
             except redis.RedisError as error:
-                log.warning("lease_renewal_failed", reason=type(error).__name__)
+                log.warning("lease_renewal_failed", reason=briefly(error))

@@ -18,6 +18,7 @@ import structlog
 
 from core.errors import Permanent, Transient
 from core.ledger import Intent, Trouble, Waiting
+from core.redis_connections import briefly
 from workers.channels import MessageGone, MessageRefused
 from workers.drafts import LIST, Drafting
 from workers.pauses import Paused, admitted
@@ -64,7 +65,7 @@ class Outbox:
         except (Transient, Permanent) as error:
             self._leave_alone(error)
         except redis.RedisError as error:
-            log.warning("redis_failed", channel=self._name, reason=type(error).__name__)
+            log.warning("redis_failed", channel=self._name, reason=briefly(error))
         except Exception as error:
             # A fault of our own must not hold up the other channels.
             log.exception("channel_crashed", channel=self._name)

@@ -12,6 +12,7 @@ import redis
 import structlog
 
 from core.ledger import Ledger
+from core.redis_connections import briefly
 
 log = structlog.get_logger()
 
@@ -60,7 +61,7 @@ def _beat(
         try:
             ledger.pulse(process)
         except redis.RedisError as error:
-            log.warning("pulse_failed", reason=type(error).__name__)
+            log.warning("pulse_failed", reason=briefly(error))
         if stopping.wait(seconds):
             return
 

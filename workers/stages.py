@@ -14,6 +14,7 @@ import structlog
 from core.errors import Permanent, Transient
 from core.ledger import MOST_LOSSES, Claim, Stage, Standing
 from core.models import Failure, Usage
+from core.redis_connections import briefly
 from report.reading import keep_finished, view_for
 from workers import batches
 from workers.app import message
@@ -57,7 +58,7 @@ def run(services: Services, claim: Claim, stage: Callable[[Services, Claim], boo
         with services.leases.hold(claim, STAGE_SECONDS[claim.stage]):
             _attempt(services, claim, stage)
     except redis.RedisError as error:
-        log.warning("redis_failed", commit=claim.id, stage=claim.stage, reason=type(error).__name__)
+        log.warning("redis_failed", commit=claim.id, stage=claim.stage, reason=briefly(error))
     else:
         log.info("stage_ended", commit=claim.id, stage=claim.stage, seconds=round(time.monotonic() - started, 3))
 

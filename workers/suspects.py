@@ -14,6 +14,7 @@ import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.signals import task_failure, worker_process_init
 
+from core.redis_connections import briefly
 from core.redis_server import die_with_parent
 from workers.services import current
 from workers.standstill import end_when_stuck
@@ -34,6 +35,6 @@ def _count_loss(sender: Any, task_id: str, exception: BaseException, **_: Any) -
     try:
         commit = current().ledger.lost_alone(task_id)
     except redis.RedisError as error:  # its lease runs out then, which counts less
-        log.warning("redis_failed", task="daybook.suspect", reason=type(error).__name__)
+        log.warning("redis_failed", task="daybook.suspect", reason=briefly(error))
     else:
         log.warning("suspect_lost", commit=commit, reason=type(exception).__name__)

@@ -83,7 +83,7 @@ from __future__ import annotations
 
 from core.ledger.alerts import AlertLedger, AlertState
 from core.ledger.batches import BatchLedger, GivenBack, OpenBatch, Standing
-from core.ledger.connection import LEASE_SECONDS, PATIENCE_SECONDS, day_bounds
+from core.ledger.connection import LEASE_SECONDS, PATIENCE_SECONDS, Unconfirmed, day_bounds
 from core.ledger.corrections import CorrectionLedger
 from core.ledger.days import DayLedger, Stamp
 from core.ledger.failed import FailedLedger
@@ -110,7 +110,8 @@ __all__ = [
     "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "Filing", "ForcedPush",
     "GivenBack", "Intent", "LastReport", "Ledger", "Meters", "NewerRecord", "News", "OpenBatch", "OutboxState",
     "Outcome", "Published", "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status",
-    "StoredDay", "Swept", "Target", "Told", "Trouble", "Unpublished", "Waiting", "day_bounds", "leave_to_newer",
+    "StoredDay", "Swept", "Target", "Told", "Trouble", "Unconfirmed", "Unpublished", "Waiting", "day_bounds",
+    "leave_to_newer",
 ]  # fmt: skip
 
 

@@ -162,9 +162,10 @@ class Connection:
         """Close the connections."""
         self.redis.close()
 
-    def ping(self) -> None:
-        """Raise redis.RedisError when Redis does not answer, or has too few replicas to confirm what is received."""
-        self.redis.ping()
+    def ready(self) -> None:
+        """Raise redis.RedisError when Redis takes no writes, or has too few replicas to confirm what is received."""
+        # One that is full or read-only answers a PING. This is refused as any write, and else without effect.
+        self.redis.set(f"{P}lock:ready", "", xx=True)
         if self.min_replicas:
             self._refuse_too_few(self.redis.execute_command("WAIT", self.min_replicas, 1))
         self.bring_up_to_date()
