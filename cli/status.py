@@ -12,11 +12,12 @@ from cli.checked import load_settings
 from core.ledger import FULL_DEPTH_SHARE, Ledger, Meters
 from core.redis_server import redis_url
 from workers.celeryconfig import QUEUES
+from workers.pauses import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from core.ledger import OutboxState
+    from core.ledger import OutboxState, Pause
     from core.models import Tier, Usage
 
 
@@ -28,14 +29,17 @@ def status(*, as_json: bool) -> None:
     with redis_url(settings) as url:
         ledger = Ledger(url, settings.zone)
         now, outboxes = ledger.meters(QUEUES), ledger.outboxes()
+        pauses = ledger.pauses(SERVICES)
         ledger.close()
     budget = settings.daybook_daily_budget_usd
-    click.echo(json.dumps(document(now, budget, outboxes), indent=2) if as_json else text(now, budget, outboxes))
+    found = document(now, budget, outboxes, pauses) if as_json else text(now, budget, outboxes, pauses)
+    click.echo(json.dumps(found, indent=2) if as_json else found)
 
 
 ALIVE_SECONDS = 90.0
 MOST_SPENDERS = 10  # repositories with a line of their own
 _SILENT: Mapping[str, OutboxState] = {}  # of a Daybook that tells nobody
+_UNHINDERED: Mapping[str, Pause] = {}
 _DEPTHS = {
     "full": "every commit at its tier's depth",
     "medium": "high commits are analysed at medium depth",
@@ -43,7 +47,12 @@ _DEPTHS = {
 }
 
 
-def document(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxState] = _SILENT) -> dict[str, Any]:
+def document(
+    now: Meters,
+    budget: float | None,
+    outboxes: Mapping[str, OutboxState] = _SILENT,
+    pauses: Mapping[str, Pause] = _UNHINDERED,
+) -> dict[str, Any]:
     """The JSON of `--json`: an edge, so a plain dict. Its keys stay; new ones may come."""
     return {
         "received": int(now.total("received")),
@@ -76,6 +85,7 @@ def document(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxSta
         "beat": now.beat,
         "processes": {name: round(seconds, 1) for name, seconds in now.alive.items()},
         "notices": _outboxes(outboxes),
+        "pauses": {name: {"seconds": round(pause.seconds, 1), "reason": pause.why} for name, pause in pauses.items()},
         "reports": _reports(now),
     }
 
@@ -143,7 +153,12 @@ def _reports(now: Meters) -> Mapping[str, str]:
     return {name: str(last.day) for name, last in now.reports.items() if last.day}
 
 
-def text(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxState] = _SILENT) -> str:
+def text(
+    now: Meters,
+    budget: float | None,
+    outboxes: Mapping[str, OutboxState] = _SILENT,
+    pauses: Mapping[str, Pause] = _UNHINDERED,
+) -> str:
     """The lines for a person."""
     today = {"received": 0.0, "failed": 0.0, "model_calls": 0.0, "cost_usd": 0.0} | dict(now.today)
     received, analysed = int(now.total("received")), int(now.total("analysed"))
@@ -159,6 +174,7 @@ def text(now: Meters, budget: float | None, outboxes: Mapping[str, OutboxState] 
     for stage, meter in now.stages.items():
         outcomes = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in meter.outcomes.items() if count)
         lines.append(f"{stage:<10}{meter.waiting} there, {outcomes or 'none done'}, {meter.mean_seconds:.2f} s a run")
+    lines += [f"paused    {name} for {pause.seconds:.0f} s more: {pause.why}" for name, pause in pauses.items()]
     lines += [f"notices   {name}: {_notices(state)}" for name, state in outboxes.items()]
     if now.refused:
         lines.append("refused   " + ", ".join(f"{count} with {code}" for code, count in sorted(now.refused.items())))

@@ -289,7 +289,7 @@ def test_an_app_that_is_not_installed(fake: FakeGitHub, private_key: str) -> Non
 
 def test_an_app_with_another_key(fake: FakeGitHub, private_key: str) -> None:
     fake._apps.clear()
-    with pytest.raises(Transient, match=r"could not be decoded\): check GITHUB_TOKEN or the App's key"):
+    with pytest.raises(Transient, match=r"could not be decoded\): check GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY"):
         app(fake, private_key).diff(NAME, SHA)
 
 

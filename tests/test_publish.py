@@ -29,6 +29,7 @@ from tests.running import daybook
 from tests.test_processes import run
 from workers.alerts import conditions, read_state
 from workers.days import write_day
+from workers.pauses import PUBLISHING
 from workers.publish import publish_by_hand, publish_due, publish_soon
 from workers.publish_probe import probe_publishing
 from workers.services import Services, connect
@@ -360,6 +361,22 @@ def test_a_limit_is_waited_for_and_holds_for_all_calls(make: Make, github: FakeG
         assert len(github.requests) == 1
         publish(services)
         assert len(github.requests) == 1  # nobody asks while it lasts
+
+
+def test_a_token_of_its_own_that_is_refused_stops_publishing_alone(make: Make, github: FakeGitHub) -> None:
+    """It stopped everything that asks GitHub, for a minute at each attempt."""
+    with make("issue", publish_token="expired") as services:
+        keep(services)
+        publish(services)
+        assert services.ledger.paused("github") == 0
+        assert services.ledger.paused(PUBLISHING) > 30
+        (alert,) = conditions(read_state(services, NOW))
+        assert alert.text.startswith("GitHub refuses the credentials (Bad credentials): check PUBLISH_TOKEN; ")
+    with make("issue", publish_token=WRITER) as services:
+        services.ledger.redis.delete(f"daybook:pause:{PUBLISHING}")  # as time does
+        publish(services)
+        assert github.boards[TO].issues
+        assert conditions(read_state(services, NOW)) == []
 
 
 def test_one_place_that_fails_does_not_stop_the_others_and_is_not_asked_twice(make: Make, github: FakeGitHub) -> None:

@@ -18,10 +18,13 @@ import structlog
 from core.errors import Permanent, Transient
 from core.ledger import AlertState, Target
 from workers.closing import closes_at, grace
+from workers.follow import followed
+from workers.githublist import GitHubUpstream
+from workers.pauses import PUBLISHING
 from workers.publish import is_wanted
 
 if TYPE_CHECKING:
-    from core.ledger import Ledger, Meters
+    from core.ledger import Ledger, Meters, Refusal
     from workers.services import Services
 
 log = structlog.get_logger()
@@ -31,6 +34,7 @@ FEWEST_ENDED = 5
 LONGEST_WAIT_SECONDS = 1800.0
 LATE = timedelta(minutes=15)
 UNPUBLISHED = timedelta(minutes=15)  # of attempts, before somebody is told of what may pass by itself
+UNANSWERED = timedelta(hours=2)  # of a source; a limit of GitHub's is over within one
 UNTOLD = timedelta(minutes=15)  # of attempts to post to a channel, likewise
 BUSY_COMMITS = 5
 LIKE_DAYS = 7  # days of the same kind that say what is usual
@@ -84,6 +88,14 @@ class Mute:
 
 
 @dataclass(frozen=True)
+class Failing:
+    """A repository whose source does not answer: for how many hours, and why."""
+
+    hours: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class State:
     """What conditions are judged by."""
 
@@ -93,6 +105,8 @@ class State:
     oldest_seconds: float = 0.0
     memory_used: int = 0
     memory_limit: int = 0
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    failing: Mapping[str, Failing] = field(default_factory=dict)
     late: Mapping[str, Late] = field(default_factory=dict)
     quiet: Mapping[str, Quiet] = field(default_factory=dict)
     kept: Mapping[tuple[str, Target], Kept] = field(default_factory=dict)
@@ -105,6 +119,8 @@ def conditions(state: State) -> list[Alert]:
         *_failures(state),
         *_oldest(state),
         *_memory(state),
+        *(_refused(service, refusal) for service, refusal in sorted(state.refusals.items())),
+        *(_failing(name, failing) for name, failing in sorted(state.failing.items())),
         *(_late(name, late) for name, late in sorted(state.late.items())),
         *(_quiet(name, quiet) for name, quiet in sorted(state.quiet.items())),
         *(_kept(name, target, kept) for (name, target), kept in sorted(state.kept.items())),
@@ -133,6 +149,20 @@ def _memory(state: State) -> Iterator[Alert]:
         used = f"{state.memory_used / state.memory_limit:.0%} of its {state.memory_limit / 2**20:.0f} MiB"
         text = f"Redis uses {used} (maxmemory); when it is full, pushes are refused: raise maxmemory"
         yield Alert("memory", text, "Redis uses less than 80 % of its memory again")
+
+
+def _refused(service: str, refusal: Refusal) -> Alert:
+    who = "the model's API" if service == "anthropic" else "GitHub"
+    text = f"{refusal.why}; what needs it waits, and goes on by itself then"
+    return Alert(f"refused {service}", text, f"{who} takes the credentials again")
+
+
+def _failing(name: str, failing: Failing) -> Alert:
+    text = (
+        f"{name}: its source has not answered for {failing.hours} hours: {failing.reason}; "
+        "commits that no webhook tells of are not found meanwhile"
+    )
+    return Alert(f"source {name}", text, f"{name}: its source answers again")
 
 
 def _late(name: str, late: Late) -> Alert:
@@ -289,11 +319,34 @@ def read_state(services: Services, now: datetime) -> State:
         oldest_seconds=meters.oldest_waiting_seconds,
         memory_used=meters.memory_used,
         memory_limit=meters.memory_limit,
+        refusals=_refusals(services),
+        failing=_failing_sources(services, now),
         late=_late_reports(services, meters, seen, now),
         quiet=_quiet_repositories(ledger, [name for name in seen if services.settings.repository(name)], now),
         kept=_kept_reports(services, now),
         mute=_mute_channels(ledger, now),
     )
+
+
+def _refusals(services: Services) -> dict[str, Refusal]:
+    """Services that refuse the credentials that are set; one that is not asked any more will not take them again."""
+    settings = services.settings
+    asked = {"github": True, PUBLISHING: settings.publish_token, "anthropic": settings.anthropic_api_key}
+    return {service: told for service, told in services.ledger.refusals().items() if asked.get(service)}
+
+
+def _failing_sources(services: Services, now: datetime) -> dict[str, Failing]:
+    """Repositories whose source fails for longer than limits and outages last; refused credentials are told of once."""
+    ledger, refused = services.ledger, "github" in services.ledger.refusals()
+    names = {name.lower() for name in followed(services)}
+    found = {}
+    for name, outcome in ledger.failing_sources().items():
+        since = outcome.failing_since
+        if since is None or name.lower() not in names or (refused and outcome.source == GitHubUpstream.kind):
+            continue
+        if now - since > UNANSWERED:
+            found[name] = Failing(int((now - since).total_seconds() // 3600), outcome.why)
+    return found
 
 
 def _mute_channels(ledger: Ledger, now: datetime) -> dict[str, Mute]:

@@ -104,11 +104,13 @@ class GitHub:
         total: float = TOTAL_SECONDS,
         connections: int = 32,
         writing: bool = False,
+        known_by: str = "GITHUB_TOKEN",
     ) -> None:
         self._token = token
         self._app_id = app_id
         self._private_key = private_key
         self._total = total
+        self._credentials = "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY" if app_id else known_by
         self._options: dict[str, Any] = {  # the one shape that PyGithub's two clients take
             "base_url": api_url.rstrip("/"),
             "timeout": math.ceil(timeout),
@@ -141,7 +143,7 @@ class GitHub:
 
         Raises Transient (with GitHub's own wait when it names one), NotThere or another Permanent.
         """
-        with _translated(f"{repository}@{sha[:12]}"), within(self._total):
+        with _translated(f"{repository}@{sha[:12]}", self._credentials), within(self._total):
             try:
                 commit = self._client_for(repository).get_repo(repository).get_commit(sha)
                 return _diff(commit.complete(), sha)
@@ -169,7 +171,7 @@ class GitHub:
         url = path if path.startswith("http") else f"/repos/{repository}{path}"
         headers = {"If-None-Match": etag} if etag else {}
         headers |= {"Accept": media} if media else {}
-        with _translated(repository), within(self._total):
+        with _translated(repository, self._credentials), within(self._total):
             try:
                 return _asked(self._client_for(repository).requester, url, verb, headers, accept, body)
             except github.GithubException as error:
@@ -181,7 +183,7 @@ class GitHub:
         """One request as the App itself, such as `/app/hook/deliveries`; None when the credentials are no App's."""
         if self._app_id is None or self._private_key is None:
             return None
-        with _translated(path), within(self._total), _readable_key():
+        with _translated(path, self._credentials), within(self._total), _readable_key():
             return _asked(github.Github(auth=self._app_auth(), **self._options).requester, path, verb, {}, accept)
 
     def login(self, repository: str) -> str | None:
@@ -312,12 +314,12 @@ def _readable_key() -> Iterator[None]:
 
 
 @contextmanager
-def _translated(subject: str) -> Iterator[None]:
-    """Every failure of a request as Transient or Permanent."""
+def _translated(subject: str, credentials: str) -> Iterator[None]:
+    """Every failure of a request as Transient or Permanent; `credentials` are the settings that a person corrects."""
     try:
         yield
     except github.GithubException as error:
-        raise _from_answer(error, subject) from error
+        raise _from_answer(error, subject, credentials) from error
     except (github.BadAttributeException, ValidationError, AttributeError, TypeError, KeyError) as error:
         # PyGithub does not check answers: what is no commit (a proxy's page, say) shows when its fields are used.
         raise Transient(f"{subject}: GitHub's answer has an unexpected form") from error
@@ -329,13 +331,13 @@ def _translated(subject: str) -> Iterator[None]:
         ) from error
 
 
-def _from_answer(error: github.GithubException, subject: str) -> Transient | Permanent:
+def _from_answer(error: github.GithubException, subject: str, credentials: str) -> Transient | Permanent:
     said = _said(error)
     if error.status in (403, 429) and (wait := _limit_wait(error, said)) is not None:
         return Transient(f"GitHub's request limit is reached: {said}", retry_after=wait, shared=True)
     if error.status == 401:
-        reason = f"{subject}: GitHub refuses the credentials ({said}): check GITHUB_TOKEN or the App's key"
-        return Transient(reason, retry_after=CREDENTIALS_WAIT_SECONDS, shared=True)
+        reason = f"GitHub refuses the credentials ({said}): check {credentials}"
+        return Transient(reason, retry_after=CREDENTIALS_WAIT_SECONDS, refused=True)
     if error.status == 403:
         return Permanent(
             f"{subject}: GitHub forbids it ({said}): give the token or App read access to this repository's contents"
@@ -344,7 +346,8 @@ def _from_answer(error: github.GithubException, subject: str) -> Transient | Per
         return NotThere(f"{subject}: GitHub answered 422 ({said})")
     if error.status == 404:
         return NotThere(
-            f"{subject}: GitHub has no such commit, or the token or App may not read this repository: check its access"
+            f"{subject}: GitHub has no such {'commit' if '@' in subject else 'repository or branch'}, "
+            "or the token or App may not read this repository: check its access"
         )
     if error.status == 408 or error.status >= 500 or "temporarily unavailable" in said.lower():
         return Transient(f"{subject}: GitHub answered {error.status} ({said})", retry_after=_retry_after(error))

@@ -101,6 +101,7 @@ class _Limit:
 
     reason: str
     retry_after: float | None
+    refused: bool
 
 
 class MessagesApi:
@@ -148,12 +149,12 @@ class MessagesApi:
             raise ModelUnavailable("there was no turn to call the model's API in time")
         if (met := self._limit) and met is not known:
             self._calls.release()
-            raise ModelUnavailable(met.reason, retry_after=met.retry_after, shared=True)
+            raise ModelUnavailable(met.reason, retry_after=met.retry_after, shared=True, refused=met.refused)
         try:
             yield
         except ModelUnavailable as error:
             if error.shared:
-                self._limit = _Limit(str(error), error.retry_after)
+                self._limit = _Limit(str(error), error.retry_after, error.refused)
             raise
         finally:
             self._calls.release()
@@ -254,7 +255,7 @@ def _error(error: anthropic.AnthropicError) -> Exception:
         return TooLong(f"the prompt is too long for the model's API ({told})")
     if status in {401, 402, 403} or (status == 400 and any(words in said for words in _ACCOUNT_TROUBLE)):
         reason = f"the model's API refuses the key or the account ({told}); see ANTHROPIC_API_KEY and its credit"
-        return ModelUnavailable(reason, retry_after=_ACCOUNT_WAIT, shared=True)
+        return ModelUnavailable(reason, retry_after=_ACCOUNT_WAIT, refused=True)
     if status == 404:
         reason = (
             f"the model's API does not know the model or the path ({told}); see DAYBOOK_MODEL_* and ANTHROPIC_BASE_URL"

@@ -25,8 +25,10 @@ class TooLong(AnalysisRefused):
 class ModelUnavailable(Transient):
     """The API cannot answer now; `usage` is what earlier calls of the same attempt cost."""
 
-    def __init__(self, reason: str, *, retry_after: float | None = None, shared: bool = False) -> None:
-        super().__init__(reason, retry_after=retry_after, shared=shared)
+    def __init__(
+        self, reason: str, *, retry_after: float | None = None, shared: bool = False, refused: bool = False
+    ) -> None:
+        super().__init__(reason, retry_after=retry_after, shared=shared, refused=refused)
         self.usage = Usage()
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from core.errors import Transient
 from core.ledger import Ledger
+
+PUBLISHING: Final = "github:publish"  # GitHub by a PUBLISH_TOKEN of its own
+SERVICES: Final = ("github", PUBLISHING, "anthropic")  # that many callers share; each channel is one too
 
 
 class Paused(Transient):
     """The service is paused for everyone; `retry_after` is when this caller's place comes. It never counts."""
 
-    def __init__(self, reason: str, wait: float) -> None:
-        super().__init__(reason, retry_after=wait, shared=True)
+    def __init__(self, reason: str, wait: float, *, refused: bool = False) -> None:
+        super().__init__(reason, retry_after=wait, shared=True, refused=refused)
 
 
 @contextmanager
@@ -22,11 +26,23 @@ def admitted(ledger: Ledger, service: str) -> Iterator[None]:
 
     Raises Paused instead of calling it, and when the call meets a limit.
     """
-    if wait := ledger.admit(service):
-        raise Paused(f"calls to {service} are paused", wait)
+    wait = ledger.admit(service)
+    if wait > 0:
+        raise Paused(_said(ledger, service), wait)
     try:
         yield
     except Transient as error:
         if not error.shared:
             raise
-        raise Paused(str(error), ledger.pause(service, error.retry_after)) from error
+        if error.refused:
+            ledger.refuse(service, str(error))
+        place = ledger.pause(service, error.retry_after, str(error))
+        raise Paused(str(error), place, refused=error.refused) from error
+    if wait < 0:
+        ledger.accepted(service)
+
+
+def _said(ledger: Ledger, service: str) -> str:
+    pause = ledger.pauses([service]).get(service)
+    why = f": {pause.why}" if pause and pause.why else ""
+    return f"calls to {service} are paused{why}"

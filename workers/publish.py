@@ -29,7 +29,7 @@ from report.parts import issue_text
 from workers.deadlines import within
 from workers.issues import Issues
 from workers.mail import Mailer, message_from_letter
-from workers.pauses import Paused, admitted
+from workers.pauses import PUBLISHING, Paused, admitted
 from workers.publish_commit import Place, blob_sha, publish_commit
 from workers.publish_issue import publish_issue
 
@@ -298,9 +298,11 @@ _TARGETS: Mapping[Target, Callable[[Errand], str]] = {
 
 @contextmanager
 def _github(errand: Errand) -> Iterator[GitHub]:
-    """GitHub as the account that publishes, under the pause that all calls share."""
-    with admitted(errand.services.ledger, "github"), within(PLACE_SECONDS):
-        yield publisher(errand.services.settings)
+    """GitHub as the account that publishes, under the pause that all calls of that account share."""
+    settings = errand.services.settings
+    # A PUBLISH_TOKEN has limits of its own, and one that has expired must not stop what only reads.
+    with admitted(errand.services.ledger, PUBLISHING if settings.publish_token else "github"), within(PLACE_SECONDS):
+        yield publisher(settings)
 
 
 def publisher(settings: Settings) -> GitHub:
@@ -314,6 +316,7 @@ def publisher(settings: Settings) -> GitHub:
         private_key=None if own else settings.github_app_private_key,
         api_url=settings.github_api_url,
         writing=True,
+        known_by="PUBLISH_TOKEN" if own else "GITHUB_TOKEN",
     )
 
 

@@ -70,7 +70,8 @@ def _attempt(services: Services, claim: Claim, stage: Callable[[Services, Claim]
     except Paused as pause:
         wait = (pause.retry_after or 0.0) + random.uniform(0.0, COMEBACK_SPREAD_SECONDS)
         services.ledger.retry(claim, wait, str(pause), counts=False)
-        log.info("paused", commit=claim.id, stage=claim.stage, reason=str(pause), seconds=round(wait, 1))
+        tell = log.warning if pause.refused else log.info  # a limit passes by itself
+        tell("paused", commit=claim.id, stage=claim.stage, reason=str(pause), seconds=round(wait, 1))
     except Transient as error:
         put_off(services, claim, str(error), error.retry_after, counts=not error.shared)
     except NotThere as error:

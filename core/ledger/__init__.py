@@ -13,7 +13,8 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     suspects             zset    ID → since when                            until finished
     alone                hash    holder → token and ID of its suspect       until it is done
     swept                string  when the last sweep was                    overwritten
-    pause:SERVICE        hash    until, admitted, waiting, met              11 minutes after its end
+    pause:SERVICE        hash    until, admitted, waiting, met, why         11 minutes after its end
+    refusals             hash    SERVICE → JSON Refusal, while it does not take our credentials  until it does
     failed               zset    ID → when it was given up                  until retried or dropped
     landed:REPOSITORY    zset    sha → landing order (unix seconds)         as its records
     shas:REPOSITORY:XX   hash    rest of a sha that begins with XX → '', or its day's ordinal once its record has
@@ -24,7 +25,8 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000; LEDGER_DAYS, unless forced
     heads:REPOSITORY     hash    branch → JSON {sha, pushed_at}             for ever
     reconciled:REPOSITORY  hash  branch → sha up to which nothing is lacking  for ever
-    upstream:REPOSITORY  hash    tried_at, answered_at, why, source, branches  for ever
+    upstream:REPOSITORY  hash    tried_at, answered_at, why, source, branches, failing_since  for ever
+    failing              set     REPOSITORY whose source failed when it was last asked  until it answers
     etag:REPOSITORY      hash    question → JSON {etag, answer}             30 days after the last answer
     asked:REPOSITORY     hash    DAY → JSON Asked, for the day's page       for ever
     unasked              set     "REPOSITORY DAY" closed while its source failed  until it answers
@@ -94,7 +96,7 @@ from core.ledger.meters import LastReport, MeterLedger, Meters, StageMeter
 from core.ledger.money import FULL_DEPTH_SHARE, MoneyLedger, Spending
 from core.ledger.notices import Filing, Intent, News, NoticeLedger, OutboxState, Told, Trouble, Waiting
 from core.ledger.packing import NewerRecord, leave_to_newer
-from core.ledger.pauses import PauseLedger
+from core.ledger.pauses import Pause, PauseLedger, Refusal
 from core.ledger.publishing import Published, PublishLedger, Target, Unpublished
 from core.ledger.retention import RetentionLedger
 from core.ledger.runs import BUCKETS
@@ -109,8 +111,8 @@ __all__ = [
     "BUCKETS", "FULL_DEPTH_SHARE", "LEASE_SECONDS", "MOST_LOSSES", "PATIENCE_SECONDS", "SETTLE_SECONDS",
     "SUSPECT_PLACES", "SUSPECT_QUEUE", "AlertState", "AmbiguousSha", "Asked", "Claim", "Filing", "ForcedPush",
     "GivenBack", "Intent", "LastReport", "Ledger", "Meters", "NewerRecord", "News", "OpenBatch", "OutboxState",
-    "Outcome", "Published", "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing", "Status",
-    "StoredDay", "Swept", "Target", "Told", "Trouble", "Unconfirmed", "Unpublished", "Waiting", "day_bounds",
+    "Outcome", "Pause", "Published", "Refusal", "ServerFacts", "Spending", "Stage", "StageMeter", "Stamp", "Standing",
+    "Status", "StoredDay", "Swept", "Target", "Told", "Trouble", "Unconfirmed", "Unpublished", "Waiting", "day_bounds",
     "leave_to_newer",
 ]  # fmt: skip
 

@@ -50,6 +50,7 @@ class Outcome:
     why: str
     source: str
     branches: tuple[str, ...]
+    failing_since: datetime | None = None
 
     def covers(self, end: datetime) -> bool:
         """Whether the source has answered since a day's end, and so told of all that landed on it."""
@@ -102,7 +103,8 @@ class UpstreamLedger(PastLedger):
         told = {"tried_at": at.timestamp(), "answered_at": at.timestamp(), "why": "", "source": source,
                 "branches": json.dumps(sorted(branches))}  # fmt: skip
         with self.redis.pipeline() as pipe:
-            pipe.hset(f"{P}upstream:{repository}", mapping=told)
+            pipe.hset(f"{P}upstream:{repository}", mapping=told).hdel(f"{P}upstream:{repository}", "failing_since")
+            pipe.srem(f"{P}failing", repository)
             pipe.hsetnx(f"{P}repositories", repository, at.timestamp())
             pipe.execute()
         for day in self._unasked(repository):
@@ -113,22 +115,32 @@ class UpstreamLedger(PastLedger):
 
     def unanswered(self, repository: str, source: str, why: str, at: datetime) -> None:
         """Note that a repository's source failed; `why` is one line."""
-        self.redis.hset(f"{P}upstream:{repository}",
-                        mapping={"tried_at": at.timestamp(), "why": why[:300], "source": source})  # fmt: skip
+        told = {"tried_at": at.timestamp(), "why": why[:300], "source": source}
+        with self.redis.pipeline() as pipe:
+            pipe.hset(f"{P}upstream:{repository}", mapping=told)
+            pipe.hsetnx(f"{P}upstream:{repository}", "failing_since", at.timestamp())
+            pipe.sadd(f"{P}failing", repository)
+            pipe.execute()
 
     def outcome(self, repository: str) -> Outcome | None:
         """How asking a repository's source went; None when it was never asked."""
         row = {key.decode(): value.decode() for key, value in self.redis.hgetall(f"{P}upstream:{repository}").items()}
         if not row:
             return None
-        answered = row.get("answered_at")
         return Outcome(
             tried_at=datetime.fromtimestamp(float(row["tried_at"]), UTC),
-            answered_at=datetime.fromtimestamp(float(answered), UTC) if answered else None,
+            answered_at=_moment(row.get("answered_at")),
             why=row["why"],
             source=row["source"],
             branches=tuple(json.loads(row.get("branches", "[]"))),
+            failing_since=_moment(row.get("failing_since")),
         )
+
+    def failing_sources(self) -> dict[str, Outcome]:
+        """The repositories whose source failed when it was last asked."""
+        names = sorted(name.decode() for name in self.redis.smembers(f"{P}failing"))
+        found = {name: self.outcome(name) for name in names}
+        return {name: outcome for name, outcome in found.items() if outcome and outcome.why}
 
     def note_asked(self, repository: str, day: date, asked: Asked) -> None:
         """Keep what was asked for a day's page; a failure is remembered until the source has answered."""
@@ -176,3 +188,7 @@ class UpstreamLedger(PastLedger):
             return None
         kept = json.loads(found)
         return kept["etag"], kept["answer"]
+
+
+def _moment(second: str | None) -> datetime | None:
+    return datetime.fromtimestamp(float(second), UTC) if second else None
