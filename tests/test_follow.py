@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from core.models import Found
 from core.settings import RepositorySettings, Settings
 from tests.fakes.github import FakeGitHub
 from tests.gitclone import Clone
@@ -21,7 +22,7 @@ from workers.app import app
 from workers.celeryconfig import beat_schedule, task_routes
 from workers.deliveries import ask_again
 from workers.follow import followed, poll_due, poll_seconds, reconcile_due
-from workers.reconcile import Reconciled
+from workers.reconcile import Reconciled, reconcile
 from workers.services import Services, connect
 
 NAME = "octocat/Hello-World"
@@ -195,3 +196,53 @@ def test_an_apps_deliveries_are_asked_for_as_the_app(fake: FakeGitHub, redis_url
     for services in serving(fake, redis_url, POLLED, **as_app):
         assert ask_again(services, NAME) == 2
         assert fake.app_hook.redelivered == [7, 3]
+
+
+RENAMED, OLD = "octo-org/Hello", NAME
+
+
+def rename(fake: FakeGitHub) -> None:
+    """Both names lead to it from now on, as GitHub redirects the old one."""
+    fake.repositories[OLD.lower()] = fake.add_repository(RENAMED, fake.repositories[OLD.lower()].clone)
+
+
+@pytest.mark.parametrize("tables", [(), (RepositorySettings(name=OLD), RepositorySettings(name=RENAMED))])
+def test_what_was_renamed_is_received_by_one_name_only(
+    fake: FakeGitHub, redis_url: str, tables: tuple[RepositorySettings, ...]
+) -> None:
+    """Each commit was received, analysed and told of under both names, for ever."""
+    for services in serving(fake, redis_url, *tables):
+        services.ledger.receive(push([1], landed_at=datetime.now(UTC)).model_copy(update={"repository": OLD}), [b"x"])
+        rename(fake)
+        services.ledger.receive(
+            push([2], landed_at=datetime.now(UTC)).model_copy(update={"repository": RENAMED}), [b"x"]
+        )
+        services.ledger.redis.delete("fetch")
+        with capture_logs() as lines:
+            done = [reconcile(services, name, Found.POLL) for name in (OLD, RENAMED)]
+        assert [(one.repository, one.renamed, one.found > 0, one.ok) for one in done] == [
+            (OLD, RENAMED, False, True),
+            (RENAMED, "", True, True),
+        ]
+        (told,) = [line["remedy"] for line in lines if line["event"] == "repository_renamed"]
+        assert told.startswith("change it in daybook.toml" if tables else "none: it is followed by its new name")
+        outcome = services.ledger.outcome(OLD)
+        assert outcome
+        assert (outcome.renamed, outcome.answered_at is not None, outcome.why) == (RENAMED, True, "")
+
+
+def test_until_its_new_name_is_known_a_renamed_repository_goes_on_under_the_old_one(
+    fake: FakeGitHub, redis_url: str
+) -> None:
+    for services in serving(fake, redis_url):
+        services.ledger.receive(push([1], landed_at=datetime.now(UTC)).model_copy(update={"repository": OLD}), [b"x"])
+        rename(fake)
+        done = reconcile(services, OLD, Found.POLL)
+        assert (done.repository, done.renamed, done.found > 0) == (OLD, "", True)
+
+
+def test_no_webhook_is_asked_about_where_none_is_followed(services: Services, fake: FakeGitHub) -> None:
+    with capture_logs() as lines:
+        reconcile_due(services)
+    assert [path for path in fake.paths() if path.endswith("/hooks")] == []
+    assert [line["event"] for line in lines] == ["reconciled"]

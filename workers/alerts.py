@@ -401,5 +401,7 @@ def _quiet_repositories(ledger: Ledger, names: Sequence[str], now: datetime) -> 
             continue  # the usual case costs no further question
         days = {like for back in range(1, 8) for like in days_like(last + timedelta(days=back), last)}
         if quiet := quiet_since(ledger.landed_counts(name, sorted(days)), last, today):
-            found[name] = quiet
+            outcome = ledger.outcome(name)
+            if not (outcome and outcome.renamed):  # its commits come under the other name
+                found[name] = quiet
     return found

@@ -56,7 +56,8 @@ def reconcile_due(services: Services) -> None:
         if result.left or result.retry_after:
             soon = max(LEFT_SECONDS, result.retry_after or 0.0)
             services.ledger.next_turn(turn("reconcile", name), min(soon, RECONCILE_SECONDS))
-        if result.ok and services.repository(name).source == "github":
+        table = services.repository(name)
+        if result.ok and not result.renamed and table.source == "github" and "webhook" in table.follow:
             ask_again(services, name)
 
     _round(services, "reconcile", followed(services), RECONCILE_SECONDS, work)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote
 
 import httpx2
 from github import Auth
@@ -15,7 +17,7 @@ from pydantic import SecretStr
 
 from core.errors import Permanent, Transient
 from core.models import Tier
-from core.settings import Settings
+from core.settings import RepositorySettings, Settings
 from workers.channels import FEISHU, WEBHOOK
 from workers.prices import price_of
 from workers.slack import Slack
@@ -50,15 +52,19 @@ def probe_github(settings: Settings) -> list[Finding]:
             headers["Authorization"] = f"Bearer {_app_token(settings)}"
         elif settings.github_token:
             headers["Authorization"] = f"Bearer {settings.github_token.get_secret_value()}"
+    except (PyJWTError, ValueError, TypeError):
+        text = "GITHUB_APP_PRIVATE_KEY is not a private key"
+        return [Finding("github", "wrong", text, "set it to the .pem file's whole text")]
+    try:
         with httpx2.Client(base_url=settings.github_api_url, headers=headers, timeout=PROBE_SECONDS) as client:
             answer = client.get("/app/installations" if app else "/rate_limit")
             found = [_app_finding(answer) if app else _token_finding(answer, settings), *_clock(answer)]
             if not app and found[0].verdict != "wrong":
                 found += _repositories(client, settings)
             return found
-    except (PyJWTError, ValueError, TypeError):
-        text = "GITHUB_APP_PRIVATE_KEY is not a private key"
-        return [Finding("github", "wrong", text, "set it to the .pem file's whole text")]
+    except ValueError:
+        text = f"{settings.github_api_url} answers with something that is not GitHub's"
+        return [Finding("github", "wrong", text, "check GITHUB_API_URL, and what stands between")]
     except httpx2.HTTPError as error:
         text = f"{settings.github_api_url} cannot be reached ({type(error).__name__})"
         return [Finding("github", "wrong", text, "check the network and GITHUB_API_URL")]
@@ -100,12 +106,34 @@ def _asks_github(settings: Settings) -> bool:
 
 
 def _repositories(client: httpx2.Client, settings: Settings) -> Iterator[Finding]:
-    """Those of daybook.toml that cannot be read."""
+    """Those of daybook.toml that cannot be read, have another name now, or lack a branch that is followed."""
     for table in [table for table in settings.daybook_repositories if table.source == "github"][:MOST_REPOSITORIES]:
-        status = client.get(f"/repos/{table.name}").status_code
-        if status in (403, 404):
-            text = f"{table.name} cannot be read (HTTP {status})"
+        answer = client.get(f"/repos/{table.name}", follow_redirects=True)  # what was renamed is redirected
+        if answer.status_code in (403, 404):
+            text = f"{table.name} cannot be read (HTTP {answer.status_code})"
             yield Finding("github", "wrong", text, "check its name, and give the token or App read access to contents")
+        elif answer.status_code == 200:
+            yield from _renamed(table, str(answer.json().get("full_name") or table.name))
+            yield from (_branchless(table, name) for name in table.branches if _lacks(client, table, name))
+
+
+def _renamed(table: RepositorySettings, now: str) -> Iterator[Finding]:
+    if now.lower() != table.name.lower():
+        text = f"{table.name} is {now} now: pushes arrive under that name and are ignored"
+        yield Finding("github", "wrong", text, "change it in daybook.toml")
+
+
+def _lacks(client: httpx2.Client, table: RepositorySettings, pattern: str) -> bool:
+    """Whether no branch has this name; a pattern may be for branches to come."""
+    if re.search(r"[*?\[]", pattern):
+        return False
+    answer = client.get(f"/repos/{table.name}/git/matching-refs/heads/{quote(pattern)}", follow_redirects=True)
+    names = [str(ref.get("ref")) for ref in answer.json()] if answer.status_code == 200 else []
+    return answer.status_code == 200 and f"refs/heads/{pattern}" not in names
+
+
+def _branchless(table: RepositorySettings, name: str) -> Finding:
+    return Finding("github", "wrong", f"{table.name} has no branch {name}", "correct `branches` in daybook.toml")
 
 
 def _clock(answer: httpx2.Response) -> Iterator[Finding]:

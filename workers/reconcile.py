@@ -40,7 +40,9 @@ class Reconciled:
     """What the source was asked and what came of it; `found` = `queued` + `known` + those of ignored authors.
 
     `left` counts the landings that were left to their deliveries, which may be under way; `remaining` is the share of
-    the allowed requests that is left, `retry_after` the seconds that a limit asks to wait.
+    the allowed requests that is left, `retry_after` the seconds that a limit asks to wait. `renamed` is the other name
+    that the repository has now and is followed by: nothing is compared under the old one, or each commit would be
+    received, analysed and told of under both.
     """
 
     repository: str
@@ -54,6 +56,7 @@ class Reconciled:
     why: str = ""
     retry_after: float | None = None
     remaining: float | None = None
+    renamed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,9 @@ def _asked(
     try:
         described = upstream.describe(again=found_by is not Found.POLL)
         repository = _spelled(services, name, described)
+        if renamed := _followed_by(services, name, described):
+            services.ledger.answered(repository, upstream.kind, (), now, renamed=renamed)
+            return Reconciled(repository, upstream.kind, remaining=upstream.remaining, renamed=renamed)
         heads = upstream.heads(table.branches or (described.default_branch,))
         parts.extend(compare(_Run(services, upstream, repository, table, found_by, now), heads))
     except (Transient, Permanent) as error:
@@ -140,8 +146,19 @@ def _spelled(services: Services, name: str, described: Described | None = None) 
     if described and described.name.lower() == name.lower() and services.repository(name).source == "github":
         return described.name
     if described and described.name.lower() != name.lower():
-        log.warning("repository_renamed", repository=name, now=described.name, remedy="change it in daybook.toml")
+        tables = services.settings.daybook_repositories
+        remedy = "change it in daybook.toml" if tables else "none: it is followed by its new name from its next push on"
+        log.warning("repository_renamed", repository=name, now=described.name, remedy=remedy)
     return next((known for known in services.ledger.repositories() if known.lower() == name.lower()), name)
+
+
+def _followed_by(services: Services, name: str, described: Described) -> str:
+    """The other name that a repository was given, if it is followed by that name too; else ""."""
+    now = described.name.lower()
+    if now == name.lower() or services.settings.repository(now) is None:
+        return ""
+    known = (known.lower() for known in services.ledger.repositories())
+    return described.name if services.settings.daybook_repositories or now in known else ""
 
 
 def _branch(run: _Run, branch: str, head: str) -> Reconciled:

@@ -25,7 +25,7 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     pushes:REPOSITORY    zset    push JSON → pushed at                      the latest 5,000; LEDGER_DAYS, unless forced
     heads:REPOSITORY     hash    branch → JSON {sha, pushed_at}             for ever
     reconciled:REPOSITORY  hash  branch → sha up to which nothing is lacking  for ever
-    upstream:REPOSITORY  hash    tried_at, answered_at, why, source, branches, failing_since  for ever
+    upstream:REPOSITORY  hash    tried_at, answered_at, why, source, branches, failing_since, renamed  for ever
     failing              set     REPOSITORY whose source failed when it was last asked  until it answers
     etag:REPOSITORY      hash    question → JSON {etag, answer}             30 days after the last answer
     asked:REPOSITORY     hash    DAY → JSON Asked, for the day's page       for ever

@@ -43,7 +43,10 @@ class ForcedPush(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the latest attempts to reconcile a repository ended; `why` is empty when the last one succeeded."""
+    """How the latest attempts to reconcile a repository ended; `why` is empty when the last one succeeded.
+
+    `renamed` is the other name that it is followed by now.
+    """
 
     tried_at: datetime
     answered_at: datetime | None
@@ -51,6 +54,7 @@ class Outcome:
     source: str
     branches: tuple[str, ...]
     failing_since: datetime | None = None
+    renamed: str = ""
 
     def covers(self, end: datetime) -> bool:
         """Whether the source has answered since a day's end, and so told of all that landed on it."""
@@ -98,10 +102,12 @@ class UpstreamLedger(PastLedger):
         shas = json.loads(found) if found else None
         return found is not None, None if shas is None else tuple(shas)
 
-    def answered(self, repository: str, source: str, branches: Iterable[str], at: datetime) -> None:
+    def answered(
+        self, repository: str, source: str, branches: Iterable[str], at: datetime, *, renamed: str = ""
+    ) -> None:
         """Note that a repository's source told everything, asked at `at`; days closed without it are made again."""
         told = {"tried_at": at.timestamp(), "answered_at": at.timestamp(), "why": "", "source": source,
-                "branches": json.dumps(sorted(branches))}  # fmt: skip
+                "branches": json.dumps(sorted(branches)), "renamed": renamed}  # fmt: skip
         with self.redis.pipeline() as pipe:
             pipe.hset(f"{P}upstream:{repository}", mapping=told).hdel(f"{P}upstream:{repository}", "failing_since")
             pipe.srem(f"{P}failing", repository)
@@ -134,6 +140,7 @@ class UpstreamLedger(PastLedger):
             source=row["source"],
             branches=tuple(json.loads(row.get("branches", "[]"))),
             failing_since=_moment(row.get("failing_since")),
+            renamed=row.get("renamed", ""),
         )
 
     def failing_sources(self) -> dict[str, Outcome]:
