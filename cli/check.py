@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 OLDEST_REDIS = (6, 2)
 SWEEP_LATE_SECONDS = 30.0
+_NAME = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.MULTILINE)
+_NEARLY = 0.85  # alike; a letter too few is 0.95
+_SERVER_PID = "DAYBOOK_SERVER_PID"  # of the web server's own processes
 LITTLE_SPACE_BYTES = 500 * 2**20
 COLOURS = {"ok": "green", "warn": "yellow", "wrong": "red"}
 
@@ -47,6 +52,7 @@ def check() -> None:
     findings: list[Finding] = []
     parts = (
         check_settings,
+        check_names,
         check_clones,
         check_ledger,
         probe_github,
@@ -89,6 +95,18 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if bool(settings.github_app_id) != bool(settings.github_app_private_key):
         remedy = "set both, or GITHUB_TOKEN"
         yield Finding("settings", "wrong", "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY belong together", remedy)
+
+
+def check_names(settings: Settings) -> Iterator[Finding]:
+    """Names in `.env` and the environment that are nearly a setting's: what they set is without effect, in silence."""
+    known = {name.upper() for name in type(settings).model_fields}
+    told = Path(".env").read_text("utf-8", "replace") if Path(".env").is_file() else ""
+    for name in sorted({*_NAME.findall(told), *os.environ}):
+        ours = name.startswith("DAYBOOK_") and name != _SERVER_PID
+        near = get_close_matches(name.upper(), known, n=1, cutoff=_NEARLY)
+        if name.upper() not in known and (ours or near):
+            remedy = f"write {near[0]}, if that is meant" if near else "see .env.example for all that there are"
+            yield Finding("settings", "warn", f"{name} is no setting, and without effect", remedy)
 
 
 def check_clones(settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import time
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,7 +25,7 @@ _NOT_IN_A_SITES_ADDRESS = re.compile(r"[\s?#<>\"|\\^`{}\x00-\x1f\x7f]")
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of them, such as Europe
         raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Asia/Shanghai or UTC") from error
     return name
 
@@ -55,6 +56,24 @@ def _site_address(url: str) -> str:
     return url
 
 
+def _service_address(url: str) -> str:
+    """Not shown in the error: it may have a password in it."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or _NOT_IN_A_SITES_ADDRESS.search(url):
+        raise ValueError("not an address that can be called; write it whole, from https:// on")
+    return url
+
+
+def _clock_time(value: time) -> time:
+    if value.tzinfo:
+        raise ValueError("write it without an offset: it is a time in REPORT_TIMEZONE")
+    return value
+
+
 def _path_template(template: str) -> str:
     places = re.findall(r"{(.*?)}", template)
     if unknown := [place for place in places if place not in _PLACES]:
@@ -71,5 +90,7 @@ def _path_template(template: str) -> str:
 MailAddress = Annotated[str, AfterValidator(_address)]
 KnownLanguage = Annotated[Language, AfterValidator(_known_language)]
 SiteAddress = Annotated[str, AfterValidator(_site_address)]
+ServiceAddress = Annotated[str, AfterValidator(_service_address)]
+ClockTime = Annotated[time, AfterValidator(_clock_time)]
 PathTemplate = Annotated[str, AfterValidator(_path_template)]
 ZoneName = Annotated[str, AfterValidator(_zone)]

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import DaybookError
-from core.forms import KnownLanguage, MailAddress, PathTemplate, SiteAddress, ZoneName
+from core.forms import ClockTime, KnownLanguage, MailAddress, PathTemplate, ServiceAddress, SiteAddress, ZoneName
 from core.models import Language, RepositoryName, Tier
 from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable, SlackChannelName, WebhookAddress
 from core.redis_address import address_from_url, with_tls
@@ -53,6 +53,11 @@ class Watch(BaseModel):
     flags: tuple[str, ...] = ()
     mention: tuple[MentionId, ...] = ()
 
+    @field_validator("paths", "symbols", "flags", "mention", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
 
 class RepositorySettings(BaseModel):
     """One `[[repository]]` of daybook.toml."""
@@ -61,7 +66,7 @@ class RepositorySettings(BaseModel):
 
     name: RepositoryName
     source: str = Field(default="github", description="`github`, or the path of a clone")
-    follow: tuple[Literal["webhook", "poll"], ...] = ("webhook",)
+    follow: tuple[Literal["webhook", "poll"], ...] = Field(default=("webhook",), min_length=1)
     branches: tuple[str, ...] = Field(default=(), description="empty: the default branch")
     ignore_paths: tuple[str, ...] = ()
     ignore_authors: tuple[str, ...] = ()
@@ -83,10 +88,20 @@ class RepositorySettings(BaseModel):
         default=None, description="None: MAIL_TO, or nobody when it is `confidential`"
     )
 
-    @field_validator("follow", "publish", "mail_to", mode="before")
+    @field_validator(
+        "follow", "branches", "ignore_paths", "ignore_authors", "low_authors", "publish", "mail_to", mode="before"
+    )
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("branches", mode="after")
+    @classmethod
+    def _plain_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A name that no branch has would be followed in silence."""
+        if any(not name.strip() or name.startswith("refs/") for name in value):
+            raise ValueError("write a branch's name as GitHub shows it, such as main; [] is the default branch")
+        return value
 
     @model_validator(mode="after")
     def _somewhere_to_publish(self) -> Self:
@@ -153,9 +168,9 @@ class Settings(BaseSettings):
     github_token: SecretStr | None = None
     github_app_id: str | None = None
     github_app_private_key: SecretStr | None = None
-    github_api_url: str = "https://api.github.com"
+    github_api_url: ServiceAddress = "https://api.github.com"
     anthropic_api_key: SecretStr | None = None
-    anthropic_base_url: str = "https://api.anthropic.com"
+    anthropic_base_url: ServiceAddress = "https://api.anthropic.com"
     daybook_model_high: str = "claude-sonnet-5-5"
     daybook_model_medium: str = "claude-haiku-5-5"
     daybook_model_low: str = "claude-haiku-5-5"
@@ -166,14 +181,14 @@ class Settings(BaseSettings):
         default=None, description="where alerts go; default: slack_channel"
     )
     slack_webhook_url: WebhookAddress | None = None
-    slack_api_url: str = "https://slack.com/api/"
+    slack_api_url: ServiceAddress = "https://slack.com/api/"
     slack_min_tier: Tier = Tier.LOW
     feishu_webhook_url: WebhookAddress | None = Field(
         default=None, description="of a custom bot of Feishu or Lark; the channel feishu:default"
     )
     feishu_secret: SecretStr | None = Field(default=None, description="its signature key, when it checks one")
     report_timezone: ZoneName = "Asia/Shanghai"
-    report_time: time = time(0, 30)
+    report_time: ClockTime = time(0, 30)
     report_grace_minutes: int = Field(default=120, ge=0, le=1440)
     report_language: KnownLanguage = "zh"
     report_dir: Path = Path("reports")
@@ -403,6 +418,10 @@ def _explain(error: ValidationError, spelt: Callable[[str], str] = str.upper) ->
 
 
 def _fault(fault: ErrorDetails) -> str:
+    if fault["type"] in ("tuple_type", "too_short"):
+        return 'write a list, such as ["…"]'
+    if fault["type"] == "time_parsing":
+        return "write it as 00:30"
     if fault["type"] == "extra_forbidden":
         return "no such key; daybook.example.toml shows them all"
     if fault["type"] == "string_pattern_mismatch" and fault["loc"][-1] in ("name", "publish_to"):

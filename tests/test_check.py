@@ -14,7 +14,7 @@ import redis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cli.check import check_budget, check_clones
+from cli.check import check_budget, check_clones, check_names
 from core.ledger import Ledger
 from core.notify_settings import FeishuBot, NotifyTable
 from core.redis_server import RedisServer, free_port
@@ -322,3 +322,41 @@ def test_the_budget() -> None:
         )
     ]
     assert checked(**unknown)[0].verdict == "ok"  # without a key no model is called
+
+
+def test_a_repository_that_was_renamed_and_a_branch_that_is_not_there(
+    world: tuple[FakeGitHub, FakeAnthropic, FakeSlack], tmp_path: Path
+) -> None:
+    github, clone = world[0], Clone(tmp_path / "clone")
+    clone.commit(branch="release/1.0")
+    clone.commit(branch="main")
+    github.repositories["octocat/old"] = github.add_repository("octo-org/new", clone.path)
+    github.add_repository("octocat/here", clone.path)
+    tables = (
+        RepositorySettings(name="octocat/old"),
+        RepositorySettings(name="Octocat/Here", branches=("main", "mian", "release/*", "release/1.0", "soon/*", "mai")),
+    )
+    found = probe_github(Settings(_env_file=None, github_api_url=github.url, github_token=GITHUB_TOKEN,
+                                  daybook_repositories=tables))  # fmt: skip
+    assert [(item.text, item.remedy) for item in found if item.verdict == "wrong"] == [
+        ("octocat/old is octo-org/new now: pushes arrive under that name and are ignored", "change it in daybook.toml"),
+        ("Octocat/Here has no branch mian", "correct `branches` in daybook.toml"),
+        ("Octocat/Here has no branch mai", "correct `branches` in daybook.toml"),
+    ]
+
+
+def test_what_is_nearly_a_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAYBOOK_DAILY_BUDGET", "5")
+    monkeypatch.setenv("DAYBOOK_SERVER_PID", "4711")
+    Path(".env").write_text(
+        "REPORT_TIMEZNE=UTC\n# SITE_PASWORD=x\nexport SLACK_CHANEL = '#a'\nUNRELATED=1\nPORT=1\nGITHUB_ACTIONS=1\n"
+        "DAYBOOK_NONSENSE=1\nreport_language=en\nGITHUB_REPOSITORY=a\nREDIS_TLS_URL=x\n"
+    )
+    told = [(item.verdict, item.text.split()[0], item.remedy) for item in check_names(Settings(_env_file=None))]
+    assert told == [
+        ("warn", "DAYBOOK_DAILY_BUDGET", "write DAYBOOK_DAILY_BUDGET_USD, if that is meant"),
+        ("warn", "DAYBOOK_NONSENSE", "see .env.example for all that there are"),
+        ("warn", "REPORT_TIMEZNE", "write REPORT_TIMEZONE, if that is meant"),
+        ("warn", "SLACK_CHANEL", "write SLACK_CHANNEL, if that is meant"),
+    ]

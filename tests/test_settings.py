@@ -249,3 +249,60 @@ def test_two_repositories_are_not_committed_to_one_file() -> None:
         table.format("octocat/a", "{repo}/{date}.md") + table.format("octocat/b", "{repo}/{date}.md")
     )
     assert load_settings().daybook_repositories[1].path_of(date(2026, 2, 3)) == "b/2026-02-03.md"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REPORT_TIMEZONE", "Europe", "'Europe' is not a time zone; use an IANA name such as Asia/Shanghai or UTC"),
+        ("REPORT_TIME", "9:30", "write it as 00:30"),
+        ("REPORT_TIME", "24:00", "write it as 00:30"),
+        ("REPORT_TIME", "00:30+02:00", "write it without an offset: it is a time in REPORT_TIMEZONE"),
+        *((name, url, "not an address that can be called; write it whole, from https:// on")
+          for name in ("GITHUB_API_URL", "ANTHROPIC_BASE_URL", "SLACK_API_URL")
+          for url in ("api.github.com", "ftp://api.github.com", "https://", "https://a b", "https://[api")),
+    ],
+)  # fmt: skip
+def test_what_no_process_could_work_with_stops_the_start(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DaybookError) as refused:
+        load_settings()
+    assert str(refused.value) == f"settings: {name}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("follow = []", 'follow: write a list, such as ["…"]'),
+        ("branches = 3", 'branches: write a list, such as ["…"]'),
+        ('branches = ["refs/heads/main"]', ("branches: write a branch's name as GitHub shows it, such as main; "
+         "[] is the default branch")),
+        ('branches = [""]', ("branches: write a branch's name as GitHub shows it, such as main; [] is the default "
+         "branch")),
+    ],
+)  # fmt: skip
+def test_what_would_follow_nothing_is_refused(line: str, said: str) -> None:
+    Path("daybook.toml").write_text(f'[[repository]]\nname = "octocat/hello"\n{line}\n')
+    with pytest.raises(DaybookError) as caught:
+        load_settings()
+    assert str(caught.value) == f"daybook.toml: [[repository]] octocat/hello: {said}"
+
+
+def test_a_list_of_one_may_be_written_without_brackets() -> None:
+    Path("daybook.toml").write_text(
+        '[[repository]]\nname = "octocat/hello"\nbranches = "main"\nignore_paths = "docs/*"\nlow_authors = "*[bot]"\n'
+        'ignore_authors = "me"\n[repository.watch]\npaths = "a/*"\nsymbols = "f"\n'
+    )
+    (table,) = load_settings().daybook_repositories
+    assert (table.branches, table.ignore_paths, table.ignore_authors) == (("main",), ("docs/*",), ("me",))
+    assert (table.watch.paths, table.watch.symbols, table.low_authors) == (("a/*",), ("f",), ("*[[]bot]",))
+
+
+def test_a_redis_url_without_a_password_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was blotted out of the very message that names it."""
+    monkeypatch.setenv("REDIS_URL", "redis://redis.example:6379/0")
+    assert load_settings().secrets() == ()
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2@redis.example:6379/0")
+    assert "hunter2" in load_settings().secrets()
