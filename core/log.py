@@ -122,6 +122,7 @@ def configure_logging(
         "celery.beat",
         "celery.app.trace",
         "celery.worker.strategy",
+        "celery.worker.request",  # "discarding revoked task": of each round that nobody was there for in time
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     assert handler.lock  # shared, as it is made anew in a child

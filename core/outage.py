@@ -25,8 +25,9 @@ log = Log()
 class Outage:
     """Tells each reason once, and again when it still holds after a minute. Safe to share between threads."""
 
-    def __init__(self, redis_url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._address = address_from_url(redis_url)
+    def __init__(self, place: str | RedisAddress, clock: Callable[[], float] = time.monotonic) -> None:
+        """`place` is its url, or what was read from one."""
+        self._address = address_from_url(place) if isinstance(place, str) else place
         self._clock = clock
         self._guard = threading.Lock()
         self._told: dict[str, float] = {}

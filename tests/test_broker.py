@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,27 @@ def test_a_message_that_redis_could_not_be_told_of_takes_no_place_for_ever(tmp_p
         server.start()
         assert channel.basic_get(Stage.FETCH, no_ack=False) is None
         server.stop()
+
+
+def test_whoever_sends_waits_for_redis_by_every_way_that_kombu_connects(tmp_path: Path) -> None:
+    """One way names the waits between attempts by their place; it was a fault there, and beat sent nothing any more."""
+    server = RedisServer(tmp_path)
+    connect_broker(server.start())
+    with app.connection_for_write() as connection:
+        producer = app.amqp.Producer(connection, auto_declare=False)
+        connection.ensure_connection()
+        server.stop()
+        sender = threading.Thread(target=producer.publish, args=({},), kwargs={"routing_key": "fetch", "retry": True})
+        with capture_logs() as lines:
+            sender.start()
+            sender.join(1.5)
+            assert sender.is_alive()
+            server.start()
+            sender.join(60)
+    with redis.Redis.from_url(server.url) as client:
+        assert client.llen("fetch") == 1
+    server.stop()
+    assert {line["event"] for line in lines} == {"redis_unusable"}
 
 
 def test_a_task_that_finds_no_redis_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from celery.beat import ScheduleEntry
+import structlog
+from celery.beat import ScheduleEntry, SchedulingError
 from celery.beat import Scheduler as CeleryScheduler
 from kombu.exceptions import OperationalError
 
@@ -12,6 +13,8 @@ from workers.leadership import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from workers.leadership import Leadership
+
+log = structlog.get_logger()
 
 MOST_WAITING = 20
 
@@ -52,7 +55,11 @@ class Scheduler(CeleryScheduler):
         queue = self.app.conf.task_routes[entry.task]["queue"]
         waiting = self._waiting(queue)
         if waiting < MOST_WAITING:
-            return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+            try:
+                return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+            except SchedulingError as error:  # Redis is away; Celery would log how it came here, in thirty lines
+                log.warning("not_sent", task=entry.task, reason=" ".join(str(error.__context__ or error).split()))
+                return None
         return self.reserve(entry) if advance else None
 
     def _waiting(self, queue: str) -> int:

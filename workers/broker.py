@@ -1,8 +1,12 @@
-"""How Celery's processes talk to Redis: as the ledger does; they look every second whether it is back."""
+"""How Celery's processes talk to Redis: as the ledger does; they look every second whether it is back.
+
+What is wrong with it is told as the web process tells it: once, and again each minute.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import redis
 import structlog
@@ -12,8 +16,11 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as transport
 
 from core.ledger.places import PREFIX
+from core.outage import Outage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.redis_address import RedisAddress
 
 log = structlog.get_logger()
@@ -22,8 +29,6 @@ log = structlog.get_logger()
 _KOMBUS_OPTIONS = (
     "connection_class", "socket_timeout", "socket_connect_timeout", "health_check_interval", "max_connections",
 )  # fmt: skip
-# kombu's own waits grow to 30 s, so that work would rest that long after Redis is back.
-_INTERVALS = {"interval_start": 0.2, "interval_step": 0.4, "interval_max": 1.0}
 
 
 class Channel(transport.Channel):
@@ -78,12 +83,35 @@ TRANSPORT_ALIASES["redis"] = f"{__name__}:{Transport.__name__}"
 
 
 class Connection(KombuConnection):
-    """A connection that tries again soon."""
+    """A connection that tries again soon, and says once a minute why there is none, not at each attempt."""
 
-    def ensure_connection(self, *arguments: Any, **options: Any) -> Self:
-        """Wait until there is a connection."""
-        connection: Self = super().ensure_connection(*arguments, **(_INTERVALS | options))
-        return connection
+    def _ensure_connection(  # type: ignore[override] # kombu's stub wants whole seconds
+        self,
+        errback: Callable[..., Any] | None = None,
+        max_retries: int | None = None,
+        interval_start: float = 0.2,
+        interval_step: float = 0.4,
+        interval_max: float = 1.0,
+        **options: Any,
+    ) -> Any:
+        """Wait until there is a connection, as whatever asks for one does; `errback` is told of no error of Redis's.
+
+        kombu's own waits grow to 30 s, so that work would rest that long after Redis is back.
+        """
+
+        def tell(error: Exception, *interval: float) -> None:
+            if isinstance(error, redis.RedisError):
+                _outage((self.transport_options or {})["address"]).tell(error)
+            elif errback:
+                errback(error, *interval)
+
+        intervals: Any = (interval_start, interval_step, interval_max)
+        return super()._ensure_connection(tell, max_retries, *intervals, **options)
+
+
+@cache
+def _outage(address: RedisAddress) -> Outage:
+    return Outage(address)
 
 
 class AMQP(amqp.AMQP):

@@ -31,7 +31,8 @@ def _place(settings: Settings, table: RepositorySettings) -> Iterator[Finding]:
         yield Finding("publish", "wrong", str(error), "see there")
         return
     except Transient as error:
-        yield Finding("publish", "warn", str(error), "try again later")
+        said, _, remedy = str(error).partition(": ") if error.refused else (str(error), "", "try again later")
+        yield Finding("publish", "wrong" if error.refused else "warn", said, remedy)
         return
     app = settings.publish_token is None and settings.github_app_id is not None  # whose `push` is always false
     if "commit" in table.publish and not app and there.get("permissions", {}).get("push") is False:
