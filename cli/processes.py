@@ -113,11 +113,11 @@ def web(host: str | None, port: int | None) -> None:
     # What is wrong with the settings is said here, once, not by a server that restarts.
     create_app(settings, url, Outage(url))
     # Read by the server's own processes.
-    os.environ.update({"REDIS_URL": url, "DAYBOOK_HOST": address, _SERVER_PID: str(os.getpid())})
-    serve("cli.processes:application", address, port)
+    os.environ.update({"REDIS_URL": url, "DAYBOOK_HOST": address, "PORT": str(port), _SERVER_PID: str(os.getpid())})
+    serve("cli.processes:application", address, port, settings.web_concurrency)
 
 
-def serve(factory: str, address: str, port: int) -> None:
+def serve(factory: str, address: str, port: int, processes: int = 1) -> None:
     """Run the HTTP server for an application, whose factory is named as `module:function`, until it is told to stop."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -128,7 +128,7 @@ def serve(factory: str, address: str, port: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         factory=True,
-        workers=int(os.environ.get("WEB_CONCURRENCY", "1")),
+        workers=processes,
         blocking_threads=WEB_THREADS,
         websockets=False,
         respawn_failed_workers=True,

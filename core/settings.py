@@ -216,6 +216,7 @@ class Settings(BaseSettings):
     )
     daybook_host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    web_concurrency: int = Field(default=1, ge=1, le=64, description="processes of `daybook web` on its one port")
     daybook_repositories: tuple[RepositorySettings, ...] = Field(default=(), description="from daybook.toml")
     daybook_feishu: tuple[FeishuBot, ...] = Field(default=(), description="from daybook.toml")
 

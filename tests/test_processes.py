@@ -174,3 +174,23 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     for name in ("demo", "up", "replay", "report", "triage", "status", *PROCESSES):
         assert f"\n  {name} " in text
     assert "the scheduler alone; of several one leads, and the others stand by" in " ".join(text.split())
+
+
+@pytest.mark.slow
+def test_web_says_where_it_listens_and_obeys_its_concurrency_in_the_env_file(redis_url: str, tmp_path: Path) -> None:
+    """It obeyed the environment alone, and without a word."""
+    port = free_port()
+    (tmp_path / ".env").write_text("WEB_CONCURRENCY=2\n")
+    environment = PLAIN | {"GITHUB_WEBHOOK_SECRET": SECRET, "REDIS_URL": redis_url}
+    command = [sys.executable, "-m", "cli.main", "web", "--port", str(port)]
+    web = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    assert web.stderr
+    try:
+        said = [web.stderr.readline(), web.stderr.readline()]
+        assert all(f"event=web_ready address=127.0.0.1:{port} pid=" in line for line in said), said
+        assert said[0] != said[1]
+        assert await_ready(f"http://127.0.0.1:{port}", PATIENCE_SECONDS)
+    finally:
+        web.terminate()
+        web.wait(30)
+        web.stderr.close()

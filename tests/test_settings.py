@@ -254,6 +254,8 @@ def test_two_repositories_are_not_committed_to_one_file() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("WEB_CONCURRENCY", "0", "Input should be greater than or equal to 1"),
+        ("WEB_CONCURRENCY", "two", "Input should be a valid integer, unable to parse string as an integer"),
         ("REPORT_TIMEZONE", "Europe", "'Europe' is not a time zone; use an IANA name such as Asia/Shanghai or UTC"),
         ("REPORT_TIME", "9:30", "write it as 00:30"),
         ("REPORT_TIME", "24:00", "write it as 00:30"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+import structlog
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
@@ -22,6 +24,8 @@ from webhook.signature import require_secret
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger()
 
 REDIS_SECONDS = 1.0  # each for connecting and for the command: GitHub is answered within 2 s whatever Redis does
 
@@ -73,4 +77,6 @@ def from_environment() -> Flask:
     url = settings.redis_url.get_secret_value()
     outage = Outage(url)
     outage.look(REDIS_SECONDS)  # or nothing would be said until somebody asks for a page
-    return create_app(settings, url, outage)
+    app = create_app(settings, url, outage)
+    log.info("web_ready", address=f"{settings.daybook_host}:{settings.port}", pid=os.getpid())
+    return app
