@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx2
 import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
+from werkzeug.test import Client
 
 from core.ledger import Ledger, Stage
 from core.models import Tier, Usage
@@ -18,9 +20,12 @@ from core.settings import Settings
 from report.throttle import Throttle
 from tests.conftest import SHANGHAI
 from tests.pushes import REPOSITORY, push
-from tests.running import daybook, deliver, web_process
+from tests.running import SECRET, daybook, deliver, signature, web_process
 from tests.test_pipeline import NAME, clone_of, configured, post
+from webhook.github import Webhook
 from webhook.metrics import Refusals, create_metrics
+from workers.alerts import conditions, read_state
+from workers.services import connect
 
 Figures = dict[tuple[str, ...], float]
 
@@ -108,6 +113,32 @@ def test_refusals_are_kept_while_redis_is_away(ledger: Ledger) -> None:
     refusals.flush()
     refusals.flush()
     assert ledger.meters().refused == {401: 2, 413: 1}
+
+
+def test_who_signs_with_another_secret_is_told_apart_from_who_does_not_sign(
+    redis_url: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    settings = Settings(_env_file=None, github_webhook_secret=SECRET, report_dir=tmp_path)
+    refusals = Refusals(ledger, interval=1000)
+    client = Client(Webhook(ledger, settings, refusals, Outage(redis_url)))
+    services = connect(settings, redis_url)
+    headers = {"X-GitHub-Event": "push", "X-GitHub-Delivery": "1", "Content-Type": "application/json"}
+    for _ in range(5):
+        assert client.post("/webhooks/github", data=b"{}", headers=headers).status_code == 401
+    refusals.flush()
+    assert conditions(read_state(services, datetime.now(UTC))) == []
+    signed = headers | {"X-Hub-Signature-256": signature(b"{}", "another secret")}
+    for _ in range(3):
+        assert client.post("/webhooks/github", data=b"{}", headers=signed).status_code == 401
+    refusals.flush()
+    assert ledger.meters().refused == {401: 8}
+    (alert,) = conditions(read_state(services, datetime.now(UTC)))
+    assert alert.text.startswith(
+        "3 deliveries within the hour were signed with another secret and refused: compare the webhook's secret on "
+        "GitHub with GITHUB_WEBHOOK_SECRET"
+    )
+    assert all(0 < ledger.redis.ttl(key) <= 7200 for key in ledger.redis.keys("daybook:ended:*"))
+    services.ledger.close()
 
 
 def test_each_stages_oldest_is_found_by_one_call_of_a_script(ledger: Ledger) -> None:

@@ -46,6 +46,10 @@ class Refused(Exception):
         self.status = status
 
 
+class Missigned(Refused):
+    """A request with a signature that was made with another secret; strangers send none."""
+
+
 class Webhook:
     """The endpoint that GitHub's webhook points at: a WSGI application, asked far more often than all pages together.
 
@@ -83,7 +87,7 @@ class Webhook:
             return 500, {"error": "this failed unexpectedly; redeliver later, the cause is in the web process's log"}
 
     def _refused(self, delivery: str, error: Refused | BadPayload | RedisUnavailable, told: str) -> Answer:
-        self._refusals.count(error.status)
+        self._refusals.count(error.status, missigned=isinstance(error, Missigned))
         log.warning("delivery_refused", status=error.status, delivery=_shown(delivery), reason=str(error))
         return error.status, {"error": told}
 
@@ -116,8 +120,10 @@ def _verified_body(environ: WSGIEnvironment, secrets: list[bytes]) -> bytes:
     body, kind = _whole_body(environ), environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/x-www-form-urlencoded"):
         raise Refused(415, "content type: send application/json or application/x-www-form-urlencoded")
-    if not is_signed(body, environ.get("HTTP_X_HUB_SIGNATURE_256"), secrets):
-        raise Refused(401, "X-Hub-Signature-256: missing, or not made with GITHUB_WEBHOOK_SECRET")
+    signature = environ.get("HTTP_X_HUB_SIGNATURE_256")
+    if not is_signed(body, signature, secrets):
+        refused = Missigned if signature else Refused
+        raise refused(401, "X-Hub-Signature-256: missing, or not made with GITHUB_WEBHOOK_SECRET")
     content = json_body(body, kind)
     assert content is not None
     return content

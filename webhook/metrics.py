@@ -56,12 +56,14 @@ class Refusals:
         self._interval = interval
         self._guard = threading.Lock()
         self._counts: Counter[int] = Counter()
+        self._missigned = 0
         self._thread: threading.Thread | None = None
 
-    def count(self, status: int) -> None:
-        """Count one; does not wait for anything."""
+    def count(self, status: int, *, missigned: bool = False) -> None:
+        """Count one, which may have had a wrong signature; does not wait for anything."""
         with self._guard:
             self._counts[status] += 1
+            self._missigned += missigned
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._keep_flushing, name="refusals", daemon=True)
                 self._thread.start()
@@ -70,13 +72,15 @@ class Refusals:
         """Add what was counted to the ledger; on a failure it is kept for the next time."""
         with self._guard:
             counts, self._counts = self._counts, Counter()
+            missigned, self._missigned = self._missigned, 0
         if not counts:
             return
         try:
-            self._ledger.refused(counts)
+            self._ledger.refused(counts, missigned)
         except redis.RedisError:
             with self._guard:
                 self._counts.update(counts)
+                self._missigned += missigned
 
     def _keep_flushing(self) -> None:
         while True:

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 MOST_FAILURES = 0.2  # of the commits that ended within an hour
 FEWEST_ENDED = 5
+FEWEST_MISSIGNED = 3  # deliveries within an hour
 LONGEST_WAIT_SECONDS = 1800.0
 LATE = timedelta(minutes=15)
 UNPUBLISHED = timedelta(minutes=15)  # of attempts, before somebody is told of what may pass by itself
@@ -106,6 +107,7 @@ class State:
     memory_used: int = 0
     memory_limit: int = 0
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    missigned: int = 0
     failing: Mapping[str, Failing] = field(default_factory=dict)
     late: Mapping[str, Late] = field(default_factory=dict)
     quiet: Mapping[str, Quiet] = field(default_factory=dict)
@@ -119,6 +121,7 @@ def conditions(state: State) -> list[Alert]:
         *_failures(state),
         *_oldest(state),
         *_memory(state),
+        *_missigned(state),
         *(_refused(service, refusal) for service, refusal in sorted(state.refusals.items())),
         *(_failing(name, failing) for name, failing in sorted(state.failing.items())),
         *(_late(name, late) for name, late in sorted(state.late.items())),
@@ -149,6 +152,15 @@ def _memory(state: State) -> Iterator[Alert]:
         used = f"{state.memory_used / state.memory_limit:.0%} of its {state.memory_limit / 2**20:.0f} MiB"
         text = f"Redis uses {used} (maxmemory); when it is full, pushes are refused: raise maxmemory"
         yield Alert("memory", text, "Redis uses less than 80 % of its memory again")
+
+
+def _missigned(state: State) -> Iterator[Alert]:
+    if state.missigned >= FEWEST_MISSIGNED:
+        text = (
+            f"{state.missigned} deliveries within the hour were signed with another secret and refused: compare the "
+            "webhook's secret on GitHub with GITHUB_WEBHOOK_SECRET; their commits come hourly, by reconciliation"
+        )
+        yield Alert("missigned", text, "deliveries are signed with our secret again")
 
 
 def _refused(service: str, refusal: Refusal) -> Alert:
@@ -319,6 +331,7 @@ def read_state(services: Services, now: datetime) -> State:
         oldest_seconds=meters.oldest_waiting_seconds,
         memory_used=meters.memory_used,
         memory_limit=meters.memory_limit,
+        missigned=meters.missigned_within_hour,
         refusals=_refusals(services),
         failing=_failing_sources(services, now),
         late=_late_reports(services, meters, seen, now),

@@ -46,7 +46,7 @@ Keys, all under `daybook:` (ID is `owner/name@sha`, each change of several keys 
     totals               hash    counters since the beginning               for ever
     meters               hash    "STAGE OUTCOME", "STAGE le BUCKET", "STAGE seconds", "STAGE crashed",
                                  "refused STATUS", "degraded DEPTH" → n     for ever; about 25 fields a stage
-    ended:SLOT           hash    analysed, failed within five minutes       two hours
+    ended:SLOT           hash    analysed, failed, missigned within five minutes  two hours
     spent:DAY            hash    "REPOSITORY TIER KIND" → dollars, calls, tokens  400 days
     spent                hash    the same since the beginning               for ever
     spenders             set     the 200 repositories that `spent` tells apart  for ever

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ from core.ledger.money import Spending, spending, token_ratios
 from core.ledger.runs import BUCKETS
 from core.ledger.work import Stage
 
+SLOT_SECONDS, SLOT_KEPT_SECONDS = 300, 7200  # as in lua/meters.lua and finish.lua
 OUTCOMES = ("done", "put_off", "paused", "given_up", "lost")
 
 
@@ -52,6 +54,7 @@ class Meters:
     `alive` is each process's age of its last sign of life, `sweep_seconds` that of the last sweep, None before one;
     `beat` the one of them that leads.
     Of those `waiting`, `batch_unsent` are left to a batch that is to be sent, `batch_sent` to one that is under way.
+    `missigned_within_hour` counts deliveries with a signature that another secret made.
     `reserved_usd` is set aside for calls under way, `degraded` counts analyses that the budget made shallower.
     """
 
@@ -68,6 +71,7 @@ class Meters:
     stages: Mapping[Stage, StageMeter]
     analysed_within_hour: int
     failed_within_hour: int
+    missigned_within_hour: int
     refused: Mapping[int, int]
     reports: Mapping[str, LastReport]
     alive: Mapping[str, float]
@@ -93,11 +97,14 @@ class MeterLedger(Connection):
         """Count a fault of our own."""
         self.redis.hincrby(f"{P}meters", f"{stage} crashed", 1)
 
-    def refused(self, statuses: Mapping[int, int]) -> None:
-        """Add deliveries that were refused, by HTTP status."""
+    def refused(self, statuses: Mapping[int, int], missigned: int = 0) -> None:
+        """Add deliveries that were refused, by HTTP status, and how many of them had a signature, but a wrong one."""
+        slot = f"{P}ended:{int(time.time() // SLOT_SECONDS)}"
         with self.redis.pipeline(transaction=False) as pipe:
             for status, count in statuses.items():
                 pipe.hincrby(f"{P}meters", f"refused {status}", count)
+            if missigned:
+                pipe.hincrby(slot, "missigned", missigned).expire(slot, SLOT_KEPT_SECONDS)
             pipe.execute()
 
     def pulse(self, process: str) -> None:
@@ -128,6 +135,7 @@ class MeterLedger(Connection):
             stages={stage: _stage_meter(stage, rows, counted) for stage, rows in zip(Stage, stages, strict=True)},
             analysed_within_hour=hour[0],
             failed_within_hour=hour[1],
+            missigned_within_hour=hour[2],
             refused={int(key.split()[1]): int(n) for key, n in counted.items() if key.startswith("refused ")},
             reports={name.decode(): _last_report(day, written) for name, day, written in sorted(reports)},
             alive={name: max(0.0, float(at) - seen) for name, seen in _numbers(alive).items()},

@@ -2,7 +2,8 @@
 -- ARGV: day of the counters, number of queues, the queues, then the stages.
 -- Returns {now, totals, counters of the day, meters, queue lengths,
 --          {waiting, failed, suspects, oldest's age, waiting for a batch to be sent, for a sent one's answer},
---          per stage {waiting, oldest's age}, {analysed, failed} within the hour, per repository {name, day, written},
+--          per stage {waiting, oldest's age}, {analysed, failed, deliveries with a wrong signature} within the hour,
+--          per repository {name, day, written},
 --          alive, when the sweep last ran, {memory used, memory limit}, {spent today, spent in all, dollars set aside,
 --          calibration}, who leads as beat}.
 local LOOKED_AT = 1000 -- the oldest open commits, among which each stage's oldest is sought
@@ -37,12 +38,13 @@ for i, stage in ipairs(stages) do
 end
 local oldest = oldest_open[2] and math.max(0, now - tonumber(oldest_open[2])) or 0
 
-local analysed, failed = 0, 0
+local analysed, failed, missigned = 0, 0, 0
 local slot = math.floor(now / SLOT_SECONDS)
 for i = slot - 11, slot do
-  local ended = redis.call('HMGET', P .. 'ended:' .. i, 'analysed', 'failed')
+  local ended = redis.call('HMGET', P .. 'ended:' .. i, 'analysed', 'failed', 'missigned')
   analysed = analysed + tonumber(ended[1] or 0)
   failed = failed + tonumber(ended[2] or 0)
+  missigned = missigned + tonumber(ended[3] or 0)
 end
 
 local reports = {}
@@ -70,7 +72,7 @@ return {
   redis.call('HGETALL', P .. 'meters'), queues,
   {redis.call('ZCARD', P .. 'open'), redis.call('ZCARD', P .. 'failed'), redis.call('ZCARD', P .. 'suspects'),
    tostring(oldest), redis.call('ZCARD', P .. 'parked'), sent},
-  per_stage, {analysed, failed}, reports, redis.call('ZRANGE', P .. 'alive', 0, -1, 'WITHSCORES'),
+  per_stage, {analysed, failed, missigned}, reports, redis.call('ZRANGE', P .. 'alive', 0, -1, 'WITHSCORES'),
   redis.call('GET', P .. 'swept') or '',
   {memory:match('used_memory:(%d+)') or '0', memory:match('maxmemory:(%d+)') or '0'},
   {redis.call('HGETALL', P .. 'spent:' .. ARGV[1]), redis.call('HGETALL', P .. 'spent'), tostring(reserved),
