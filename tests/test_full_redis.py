@@ -15,13 +15,17 @@ import pytest
 import redis
 
 from core.ledger import Ledger
-from core.outage import remedy
+from core.outage import Outage, remedy
 from core.redis_connections import NotWritable
 from core.redis_server import RedisServer
+from core.settings import Settings
+from report.json import report_json
 from tests.conftest import SHANGHAI
 from tests.pushes import push
+from tests.records import record, report
 from tests.running import PATIENCE_SECONDS, PLAIN, SECRET, deliver, web_process
 from tests.test_webhook import many
+from webhook.app import create_app
 
 TINY = "100kb"
 FULL = "this Redis takes no writes: its memory is full"
@@ -157,6 +161,21 @@ def test_a_command_says_in_a_line_that_redis_is_full(server: RedisServer, tmp_pa
     )
     checked = run("check", url=server.url, folder=tmp_path).stdout
     assert "wrong redis      it refuses writes: its memory is full → raise its maxmemory" in checked
+
+
+def test_what_is_kept_can_be_read_while_redis_is_full(server: RedisServer, tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, github_webhook_secret=SECRET, daybook_home=tmp_path, site_public=True)
+    ledger = Ledger(server.url, SHANGHAI)
+    made = report([record(1)])
+    ledger.receive(push([1]), [b"x"])
+    ledger.save_report(made.repository, made.day, report_json([made]), (0, 0, 1))
+    client = create_app(settings, server.url, Outage(server.url)).test_client()
+    assert client.get("/readyz").status_code == 200
+    say(server, "CONFIG", "SET", "maxmemory", TINY)
+    name, day = made.repository, made.day
+    for page in ("", name, f"{name}/{day}", f"{name}/{day}.md", f"{name}/{day:%Y}", f"{name}/feed.atom", "metrics"):
+        assert client.get(f"/{page}").status_code == 200, page
+    ledger.close()
 
 
 @pytest.mark.slow

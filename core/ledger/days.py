@@ -123,7 +123,8 @@ class DayLedger(Connection):
 
     def report_stamps(self, repository: str) -> dict[date, Stamp | None]:
         """The days that have a report, newest first, with their stamps (None: written before there were any)."""
-        with self.redis.pipeline(transaction=True) as pipe:
+        # In this order each day's stamp is there, without a transaction, which a Redis that is full refuses to readers.
+        with self.redis.pipeline(transaction=False) as pipe:
             pipe.zrange(f"{P}reports:{repository}", 0, -1, desc=True)
             pipe.hgetall(f"{P}stamps:{repository}")
             days, stamps = pipe.execute()
