@@ -27,6 +27,7 @@ from core.forms import KnownLanguage, MailAddress, PathTemplate, SiteAddress, Zo
 from core.models import Language, RepositoryName, Tier
 from core.notify_settings import DEFAULT_FEISHU, FeishuBot, MentionId, NotifyTable, SlackChannelName, WebhookAddress
 from core.redis_address import address_from_url, with_tls
+from core.robots import UPKEEP_ROBOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ class RepositorySettings(BaseModel):
     branches: tuple[str, ...] = Field(default=(), description="empty: the default branch")
     ignore_paths: tuple[str, ...] = ()
     ignore_authors: tuple[str, ...] = ()
-    low_authors: tuple[str, ...] = ("*[[]bot]",)
+    low_authors: tuple[str, ...] = UPKEEP_ROBOTS
     analysis: dict[Tier, AnalysisMode] = Field(default_factory=_all_by_model)
     watch: Watch = Watch()
     triage: dict[str, Any] = Field(default_factory=dict, description="weights of triage.toml that differ here")

@@ -216,6 +216,7 @@ def test_merges_and_bots() -> None:
     assert facts_from(commit("Merge branch 'x'"), None).merge
     assert facts_from(commit("Bump", author="dependabot[bot]"), None).bot
     assert not facts_from(commit("Bump", author="octocat"), None).bot
+    assert not facts_from(commit("Fix a crash", author="fixer-agent[bot]"), None).bot
 
 
 def test_without_a_diff_the_message_speaks_and_the_facts_say_so() -> None:

@@ -243,6 +243,14 @@ def test_robots_are_low_unless_they_mend_a_hole() -> None:
     assert judged(routine, floor, everyone).tier is Tier.HIGH
 
 
+def test_an_agent_that_writes_code_is_judged_as_everybody() -> None:
+    mended = diff(edited("app/stream.py", "return None", "return end(stream)"))
+    fix = commit("Fix a crash when a stream ends early", author="fixer-agent[bot]")
+    assert judged(fix, mended).reasons[0].code == "crash"
+    routine = PLAIN.model_copy(update={"low_authors": ("*[[]bot]",)})
+    assert judged(fix, mended, routine).reasons[0].code == "low_author"
+
+
 @pytest.mark.parametrize(
     ("watch", "subject"),
     [

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from core.models import Commit, Diff, Facts, FileChange, FileRole
+from core.robots import is_upkeep_robot
 from workers.code_marks import code_marks
 from workers.fileroles import area_of, role_of
 from workers.hunks import Hunk, hunks
 from workers.lifecycle import deprecations, migrations
-from workers.message import Message, is_bot, read_message
+from workers.message import Message, read_message
 from workers.public_changes import public_changes
 from workers.symbols import touched
 
@@ -84,7 +85,7 @@ def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_pa
         reverts=message.reverts,
         series=message.series,
         breaking=message.breaking,
-        bot=is_bot(commit.login, commit.author),
+        bot=is_upkeep_robot(commit.login, commit.author),
         merge=len(diff.parents) > 1 or (unread and message.merge),
         parents=diff.parents,
         benchmarks=message.benchmarks,

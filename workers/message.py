@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models import RevertOf
+from core.robots import is_upkeep_robot
 from workers.vocabulary import CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
 TITLE_LIMIT = 300
@@ -44,7 +45,7 @@ _BENCHMARK = re.compile(
     re.IGNORECASE,
 )
 _BENCHMARKS_LIMIT = 8
-_BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-actions|mergify)\b", re.IGNORECASE)
+_BOT = re.compile(r"\[bot\]$", re.IGNORECASE)
 
 _MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
 _STATED = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in STATED.items())
@@ -129,11 +130,6 @@ def read_message(message: str) -> Message:
         benchmarks=_benchmarks(f"{core}\n{body}"),
         coauthors=_coauthors(body),
     )
-
-
-def is_bot(*names: str | None) -> bool:
-    """Whether one of an author's names is a known robot's."""
-    return any(bool(name and _BOT.search(name[:100])) for name in names)
 
 
 def danger_rank(text: str) -> int | None:
@@ -224,7 +220,7 @@ def _series(title: str) -> tuple[int, int] | None:
 def _coauthors(body: str) -> tuple[str, ...]:
     """The people named in trailers, without their addresses."""
     names = (one_line(name, 80) for name in _COAUTHOR.findall(body))
-    return tuple(dict.fromkeys(name for name in names if not is_bot(name)))[:10]
+    return tuple(dict.fromkeys(name for name in names if not (_BOT.search(name) or is_upkeep_robot(name))))[:10]
 
 
 def _benchmarks(text: str) -> tuple[str, ...]:
