@@ -229,8 +229,10 @@ def _owners(change: PublicChange) -> Iterator[str]:
     """The function of a parameter, and the class of a function or field."""
     if change.kind == "parameter":
         yield owner_of(change.name)
-    if change.kind in {"parameter", "function", "config"} and "." in owner_of(change.name):
-        yield owner_of(change.name).rpartition(".")[0]
+    if change.kind in {"parameter", "function", "config"}:
+        joint = "::" if "::" in owner_of(change.name) else "."
+        if owner := owner_of(change.name).rpartition(joint)[0]:
+            yield owner
 
 
 def _key(change: Compatibility, name: str) -> _Key:

@@ -205,6 +205,86 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("cmd/main.go", 'flag.String("addr", ":80", "x")', 'flag.String("addr", ":8080", "x")'),
         [("flag", "default_changed", "--addr", '":80"', '":8080"')],
     ),
+    "a Go method goes by its type": (
+        edited("api/client.go", "func (c *Client) Stop(a int) error {", "func (c *Server) Close(a int) error {"),
+        [("function", "removed", "Client.Stop", None, None), ("function", "added", "Server.Close", None, None)],
+    ),
+    "a Go method of a type that is not exported": (edited("api/w.go", "func (w *writer) Write(p []byte) {"), []),
+    "methods of a new Go type are told with it": (
+        edited("api/cache.go", "", "type Cache[K any] struct {\n}\nfunc (c *Cache[K]) Get(k K) {"),
+        [("class", "added", "Cache", None, None)],
+    ),
+    "a Rust method goes by its type": (
+        edited(
+            "src/lib.rs", "    pub fn new(a: A) -> Self {", "    pub fn open(b: B) -> Self {", "impl<'a> Pool<'a> {"
+        ),
+        [("function", "removed", "Pool::new", None, None), ("function", "added", "Pool::open", None, None)],
+    ),
+    "a Rust type that is gone is told with its methods": (
+        edited("src/lib.rs", "pub struct Pool {\n}\nimpl Pool {\n    pub fn new() -> Self {\n    }\n}"),
+        [("class", "removed", "Pool", None, None)],
+    ),
+    "a prototype over many lines": (
+        edited("include/ggml.h", "GGML_API struct tensor * ggml_add(\n    struct ctx * a,\n    enum kind   b);"),
+        [("function", "removed", "ggml_add", None, None)],
+    ),
+    "the type of a parameter is no type that comes": (
+        edited("include/mm.h", "", "bool mm_fits(\n    enum mm_type     type,\n    struct mm_tensor t,\n    int n);"),
+        [("function", "added", "mm_fits", None, None)],
+    ),
+    "a variable within a header's function": (
+        edited("include/key.h", '  reg_key key(HKEY_CURRENT_USER, name, 0, READ);\n  return key.query(L"x", 1);'),
+        [],
+    ),
+    "a class of a header is told with its members": (
+        edited("include/pool.h", "class Pool {\npublic:\n  void run(int a);\nprivate:\n  int grow(int a);\n};"),
+        [("class", "removed", "Pool", None, None)],
+    ),
+    "a private member of a header": (edited("include/pool.h", "  int grow(int a);", "", "private:"), []),
+    "a header beside its sources": (edited("src/engine/pool.h", "class Pool {\nvoid run(int a);"), []),
+    "a flag of clap by its field": (
+        edited("src/cli.rs", "#[arg(long, short)]\npub max_size: u32,", "#[arg(long, short)]\npub max_sizes: u32,"),
+        [("flag", "renamed", "--max-sizes", "--max-size", "--max-sizes")],
+    ),
+    "a flag of clap over many lines": (
+        edited(
+            "src/cli.rs",
+            "",
+            "#[arg(\n    long,\n    env = Env::APP_PORT,\n    default_value_t = 80\n)]\n"
+            "/// Where.\n#[cfg(unix)]\nport: u16,",
+        ),
+        [("flag", "added", "--port", None, "80"), ("environment", "added", "APP_PORT", None, "80")],
+    ),
+    "a flag of clap and the variable of its name": (
+        edited("src/main.rs", '#[clap(default_value = "2", long, env)]\n    max_best_of: usize,'),
+        [("flag", "removed", "--max-best-of", '"2"', None), ("environment", "removed", "MAX_BEST_OF", '"2"', None)],
+    ),
+    "a flag of clap that the help leaves out": (
+        edited("src/cli.rs", "", '#[arg(long, overrides_with = "system", hide = true)]\npub no_system: bool,'),
+        [],
+    ),
+    "a variable that a Rust constant names": (
+        edited("src/env_vars.rs", "", '    pub const APP_HOME: &\'static str = "APP_HOME";'),
+        [("environment", "added", "APP_HOME", None, None)],
+    ),
+    "a variable of a typed reader in Go": (
+        edited("envconfig/config.go", '	NumParallel = Uint("APP_NUM_PARALLEL", 1)'),
+        [("environment", "removed", "APP_NUM_PARALLEL", "1", None)],
+    ),
+    "the flags by which kernels are tried": (
+        edited("ops/gemm.py", "", "@cute.jit\ndef _go(a):\n    parser.add_argument('--batch', type=int)"),
+        [],
+    ),
+    "an entry point is no dependency": (
+        edited("setup.py", "", "        'run-engine = engine.cli:main',\n        'engine=engine.cli:main',"),
+        [],
+    ),
+    "a part of the same workspace": (
+        edited(
+            "Cargo.toml", 'app-io = { version = "0.1.0", path = "io" }', 'app-io = { version = "0.2.0", path = "io" }'
+        ),
+        [],
+    ),
     "an exported function of TypeScript": (
         edited("lib/index.ts", "export async function load(a) {"),
         [("function", "removed", "load", None, None)],

@@ -24,7 +24,8 @@ def changes_told(facts: Facts, words: Labels, limit: int, names: int = 3) -> lis
 def told(changes: Sequence[PublicChange], words: Labels, names: int) -> list[str]:
     """A sentence for each kind of change among these, what users see first."""
     groups: dict[tuple[str, str], list[PublicChange]] = {}
-    for change in changes:
+    # A header and what it declares may change alike: a sentence names no file, and each name once.
+    for change in {(each.action, each.kind, each.name, each.before, each.after): each for each in changes}.values():
         groups.setdefault((change.action, _kind(change)), []).append(change)
     ordered = sorted(groups.values(), key=lambda group: not is_outer(group[0]))
     return [spaced(_sentence(group, words, names)) for group in ordered]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
+from workers.dependencies import OWN_PART
 from workers.hunks import Hunk, docstring_lines, has_docstrings
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
@@ -158,7 +159,9 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     if role in CODE_ROLES and change.status != "removed":
         tally.removed += removed
         tally.added += added
-    tally.version_only = tally.version_only and all(_VERSION.match(line) for line in (*removed, *added))
+    tally.version_only = tally.version_only and all(
+        _VERSION.match(line) or (role is FileRole.MANIFEST and OWN_PART.match(line)) for line in (*removed, *added)
+    )
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
     renamed = change.status == "renamed"
     tally.cosmetic &= not (unseen or renamed)

@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple
 
 from core.models import FileChange, FileRole, PublicChange
 from workers.dependencies import SEVERAL, bare_names, dependencies
+from workers.exports import exports
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
-from workers.named_things import Finder, Named, compiled, exports, finders, is_conditional, named_things
+from workers.named_things import Finder, Named, compiled, finders, is_conditional, named_things
 from workers.signatures import ConfigField, Definition, definitions
 
 Kind = Literal["function", "class", "parameter", "flag", "environment", "config", "route", "metric", "dependency"]
@@ -66,7 +67,8 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     for change, role, parts in files:
         paths[change.path] = role
         patch = change.patch or ""
-        file, conditional = _File(change.path, role, finders(patch)), is_conditional(change.path, patch)
+        file = _File(change.path, role, finders(patch, kernel=role is FileRole.KERNEL))
+        conditional = is_conditional(change.path, patch)
         for hunk in parts:
             was, now = hunk.before, hunk.after
             if conditional:
@@ -104,7 +106,7 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
     text = "\n".join(lines)
 
     def remains(change: PublicChange) -> bool:
-        bare = change.name.rpartition(".")[2]
+        bare = _parts(change.name)[-1]
         if change.kind == "function" and not change.path.endswith((".py", ".pyi")):
             return f"{bare}(" in text  # defined or called elsewhere; which of the two a line alone does not tell
         if change.kind in {"function", "class"}:
@@ -127,7 +129,7 @@ def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
     return [
         change
         for change in changes
-        if change.kind not in {"function", "config", "parameter"} or change.name.partition(".")[0] not in owners
+        if change.kind not in {"function", "config", "parameter"} or _parts(change.name)[0] not in owners
     ]
 
 
@@ -146,14 +148,14 @@ def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> 
     if is_private(path) or role in {FileRole.KERNEL, FileRole.CONFIG}:
         # A header of native code may declare an enumeration that callers name; the rest is the kernels themselves.
         enumerations = tuple(line for line in lines if line.startswith("enum ")) if role is FileRole.KERNEL else ()
-        for named in exports(path, enumerations):
-            side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
+        for export in exports(path, enumerations):
+            side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
         return
     if path.endswith((".py", ".pyi")):
         _collect_python(side, path, context, lines)
     else:
-        for named in exports(path, lines):
-            side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
+        for export in exports(path, lines, context):
+            side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
 
 
 def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
@@ -319,12 +321,20 @@ def _likeness(old: PublicChange, new: PublicChange) -> float:
         return 0.0
     if old.kind in {"function", "class"} and old.before is not None and old.before != (new.after or ""):
         return 0.0
-    if old.kind in {"function", "config"} and old.name.rpartition(".")[0] != new.name.rpartition(".")[0]:
+    if old.kind in {"function", "config"} and _parts(old.name)[:-1] != _parts(new.name)[:-1]:
         return 0.0
-    matcher = SequenceMatcher(None, old.name, new.name)
+    names = old.name, new.name
+    if old.kind == "function":
+        names = _parts(old.name)[-1], _parts(new.name)[-1]  # what holds them is alike in any case
+    matcher = SequenceMatcher(None, *names)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
         return 0.0
     return matcher.ratio()
+
+
+def _parts(name: str) -> list[str]:
+    """A name's steps, from the outermost class or type to the name itself."""
+    return name.replace("::", ".").split(".")
 
 
 def _change(
