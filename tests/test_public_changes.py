@@ -255,6 +255,14 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [("flag", "added", "--port", None, "80"), ("environment", "added", "APP_PORT", None, "80")],
     ),
+    "a flag of clap whose field stands elsewhere now": (
+        edited(
+            "src/cli.rs",
+            "#[arg(long)]\n    pub reinstall: bool,",
+            ")]\n    pub reinstall: bool,",
+        ),
+        [],
+    ),
     "a flag of clap and the variable of its name": (
         edited("src/main.rs", '#[clap(default_value = "2", long, env)]\n    max_best_of: usize,'),
         [("flag", "removed", "--max-best-of", '"2"', None), ("environment", "removed", "MAX_BEST_OF", '"2"', None)],

@@ -454,3 +454,12 @@ def test_what_github_merges_from_a_private_fork_mends_what_an_advisory_tells_of(
     assert (result.tier, result.type, result.reasons[0].code) == (Tier.HIGH, ChangeType.SECURITY, "advisory")
     merge = judged(commit("Merge commit from fork"), diff(SOURCE, parents=(PARENT, "c" * 40)))
     assert (merge.tier, merge.type, merge.reasons) == (Tier.LOW, ChangeType.MERGE, (Reason(code="merge_advisory"),))
+
+
+def test_a_release_of_many_packages_is_upkeep_however_many() -> None:
+    bumped = diff(*(edited(f"crates/p{n}/Cargo.toml", 'version = "0.1.0"', 'version = "0.2.0"') for n in range(80)))
+    assert judged(commit("Bump version to 0.2.0"), bumped).reasons == (Reason(code="release", subject="0.2.0"),)
+    parts = edited(
+        "Cargo.toml", 'a-io = { version = "0.1.0", path = "io" }', 'a-io = { version = "0.2.0", path = "io" }'
+    )
+    assert judged(commit("Bump version to 0.2.0"), diff(parts)).tier is Tier.LOW

@@ -111,11 +111,17 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
             return f"{bare}(" in text  # defined or called elsewhere; which of the two a line alone does not tell
         if change.kind in {"function", "class"}:
             return bare in defined
+        if change.kind == "flag" and change.path.endswith(".rs") and f" {_field_of(change.name)}: " in text:
+            return True  # clap takes a flag's name from its field, whose attribute may begin out of view
         if change.kind in {"flag", "environment", "route", "metric"}:
             return f'"{change.name}"' in text or f"'{change.name}'" in text
         return False
 
     return [change for change in changes if change.action != "removed" or not remains(change)]
+
+
+def _field_of(flag: str) -> str:
+    return flag.lstrip("-").replace("-", "_")
 
 
 def _may_define(line: str) -> bool:

@@ -114,7 +114,7 @@ def _settled(
     nature = next((mark for mark in _NATURE if mark in facts.marks), None)
     if (
         nature
-        and facts.files < rules.size.sweeping_files
+        and (nature != "cosmetic" or facts.files < rules.size.sweeping_files)
         and not set(facts.marks) & {"release_pipeline", "removed_release"}
     ):
         release = _RELEASE.search(message.title) if nature == "version_bump" else None
