@@ -279,6 +279,69 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("envconfig/config.go", '	NumParallel = Uint("APP_NUM_PARALLEL", 1)'),
         [("environment", "removed", "APP_NUM_PARALLEL", "1", None)],
     ),
+    "a field of a request in Go, by its name on the wire": (
+        edited("api/types.go", '\tKeepAlive *Duration `json:"keep_alive,omitempty"`', "", "type ChatRequest struct {"),
+        [("config", "removed", "ChatRequest.keep_alive", None, None)],
+    ),
+    "a field of a request in Rust": (
+        edited("router/src/lib.rs", "    pub guideline: Option<String>,", "", "pub(crate) struct ChatRequest {"),
+        [("config", "removed", "ChatRequest.guideline", None, None)],
+    ),
+    "a field of what clap reads is a flag": (
+        edited("src/config.rs", "    pub a: bool,", "", "pub struct RunArgs {"),
+        [],
+    ),
+    "a field of options in TypeScript": (
+        edited("src/run.ts", "", "  maxRetries?: number;\n    deeper: string;", "export interface RunOptions {"),
+        [("config", "added", "RunOptions.maxRetries", None, None)],
+    ),
+    "a comment above a list of options": (
+        edited(
+            "src/run.ts", "  type A,", "  type A,\n/**\n * Why.\n */\nexport interface RunOptions {\n  auth?: A;\n}\n"
+        ),
+        [("class", "added", "RunOptions", None, None)],
+    ),
+    "a comment between the options of both sides": (
+        edited("src/run.ts", "  auth?: A;", " * Why.\n  auth?: A;", "export interface RunOptions {"),
+        [],
+    ),
+    "a default in a Go literal": (
+        edited(
+            "api/types.go",
+            "\t\tRepeatPenalty:    1.1,",
+            "\t\tRepeatPenalty:    1.0,",
+            "func DefaultOptions() Options {",
+        ),
+        [("config", "default_changed", "Options.RepeatPenalty", "1.1", "1.0")],
+    ),
+    "a default that a Go literal leaves out says nothing": (
+        edited("api/types.go", "\t\tSeed: -1,", "\t\tTopK: 40,", "func DefaultOptions() Options {"),
+        [],
+    ),
+    "a default of a Rust type": (
+        edited(
+            "src/config.rs", "            max_size: 512,", "            max_size: 1024,", "impl Default for Config {"
+        ),
+        [("config", "default_changed", "Config.max_size", "512", "1024")],
+    ),
+    "a default of a member in C++": (
+        edited(
+            "common/common.h",
+            "    int32_t n_ctx = 512; // size",
+            "    int32_t n_ctx = 4096; // size",
+            "struct app_params {",
+        ),
+        [("config", "default_changed", "app_params.n_ctx", "512", "4096")],
+    ),
+    "a default of a list in C": (
+        edited(
+            "src/app.cpp",
+            "        /*.n_ctx =*/ 512,",
+            "        /*.n_ctx =*/ 4096,",
+            "struct app_params app_default_params() {",
+        ),
+        [("config", "default_changed", "app_params.n_ctx", "512", "4096")],
+    ),
     "the flags by which kernels are tried": (
         edited("ops/gemm.py", "", "@cute.jit\ndef _go(a):\n    parser.add_argument('--batch', type=int)"),
         [],

@@ -463,3 +463,38 @@ def test_a_release_of_many_packages_is_upkeep_however_many() -> None:
         "Cargo.toml", 'a-io = { version = "0.1.0", path = "io" }', 'a-io = { version = "0.2.0", path = "io" }'
     )
     assert judged(commit("Bump version to 0.2.0"), diff(parts)).tier is Tier.LOW
+
+
+def test_tests_within_a_source_of_rust_are_tests() -> None:
+    tests = edited("src/lib.rs", "    assert!(crashes());", "    assert_eq!(crashes(), 1);", "mod tests {")
+    assert judged(commit("Use assertions that show a crash"), diff(tests)).type is ChangeType.TEST
+    assert judged(commit("Use assertions that show a crash"), diff(tests)).tier is Tier.LOW
+    code = facts_from(commit("x"), diff(tests, edited("src/io.rs", "a", "b", "fn run() {")))
+    assert code.code_lines == 2
+
+
+@pytest.mark.parametrize("word", ["src0", "main2main", "HarnessV1NetworkSession", "KV256"])
+def test_a_name_with_a_digit_is_no_variant(word: str) -> None:
+    codes = {reason.code for reason in judged(commit(f"Hold the lock in {word}"), diff(SOURCE)).reasons}
+    assert "one_platform" not in codes
+
+
+def test_a_reworded_comment_of_the_release_is_none() -> None:
+    said = diff(edited(".github/workflows/release.yml", "# made by a tool", "# kept by hand"))
+    assert judged(commit("Say who keeps the workflow"), said).tier is Tier.LOW
+
+
+def test_what_a_crate_builds_with_at_least_is_a_floor() -> None:
+    raised = diff(edited("Cargo.toml", 'rust-version = "1.94"', 'rust-version = "1.96"'))
+    assert judged(commit("Raise the version"), raised).reasons[0] == Reason(code="dependency_floor", subject="rust")
+
+
+def test_an_export_of_a_script_is_told_as_one() -> None:
+    gone = diff(edited("src/api.ts", "export const schema = z.object();", ""))
+    assert Reason(code="removed_export", subject="schema") in judged(commit("Remove the schema"), gone).reasons
+
+
+def test_a_changed_default_of_a_setting_is_high() -> None:
+    line = "\t\tRepeatPenalty:    1.{},"
+    other = edited("api/types.go", line.format(1), line.format(0), "func DefaultOptions() Options {")
+    assert judged(commit("Stop applying a penalty to models that set none"), diff(other)).tier is Tier.HIGH

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.models import Facts, FileRole, PublicChange
+from core.places import exports_values
 from report.labels import Labels
 from workers.fileroles import role_of_path
 from workers.phrasing import code, joined, listed, spaced
@@ -64,6 +65,8 @@ def _kind(change: PublicChange) -> str:
     """The key of the word for its kind; what a Dockerfile or CMake file asks for is not what users install."""
     if is_platform(change):
         return "platform"
+    if change.kind == "function" and exports_values(change.path):
+        return "export"
     return "build" if change.kind == "dependency" and role_of_path(change.path) is FileRole.BUILD else change.kind
 
 

@@ -90,7 +90,7 @@ _SENTENCE = re.compile(
 _VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
 _NOISE = str.maketrans("", "", " \t\r'\",;(){}\\")
 _RELEASE = re.compile(r"(?:release|publish|pypi|wheel|whl|deploy|package|docker)", re.IGNORECASE)
-_ACTION_PIN = re.compile(r"^\s*(?:- )?(?:uses|- name|name|runs-on|#)\b|^\s*$")
+_ACTION_PIN = re.compile(r"^\s*(?:- )?(?:uses|- name|name|runs-on)\b|^\s*(?:#|$)")
 
 
 @dataclass

@@ -39,7 +39,6 @@ _NOT_DEPENDENCIES = frozenset(
         "name",
         "description",
         "edition",
-        "rust-version",
         "schema",
         "$schema",
         "line-length",
@@ -109,9 +108,10 @@ def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
 
 def _keyed(lines: tuple[str, ...]) -> dict[str, str]:
     found = (_KEY_VERSION.match(line) for line in lines if not OWN_PART.match(line))
-    return {
+    asked = {
         match.group(1): match.group(2) for match in found if match and match.group(1).lower() not in _NOT_DEPENDENCIES
     }
+    return {"rust" if name == "rust-version" else name: bound for name, bound in asked.items()}
 
 
 def _docker(lines: tuple[str, ...]) -> dict[str, str]:

@@ -5,6 +5,7 @@ Every extractor reads at most a bounded part of a line and of a patch, so a host
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -29,6 +30,8 @@ READ_LIMIT = 6_000_000
 UNCOUNTED_ROLES = frozenset(
     {FileRole.TEST, FileRole.DOCS, FileRole.EXAMPLE, FileRole.CI, FileRole.GENERATED, FileRole.VENDORED, FileRole.LOCK}
 )
+# Rust keeps the tests of a file at its end; git's header of a hunk there names their module.
+_TESTS_WITHIN = re.compile(r"^(?:pub )?mod (?:\w{1,40}_)?tests?\b")
 _Parts = list[tuple[FileChange, FileRole, list[Hunk]]]
 
 
@@ -55,9 +58,20 @@ def _read(changes: list[FileChange]) -> _Parts:
     for change in changes:
         role = role_of(change)
         read = change.patch if change.patch and (role not in UNCOUNTED_ROLES or role is FileRole.CI) else ""
-        parts.append((change, role, list(hunks(read[:budget])) if read and budget > 0 else []))
+        found = list(hunks(read[:budget])) if read and budget > 0 else []
+        if change.path.endswith(".rs") and found:
+            product = [hunk for hunk in found if not _TESTS_WITHIN.match(hunk.context)]
+            role, found = role if product else FileRole.TEST, product
+        parts.append((change, role, found))
         budget -= len(read)
     return parts
+
+
+def _code_lines(change: FileChange, found: list[Hunk]) -> int:
+    """How many lines of the product a file changes."""
+    if change.path.endswith(".rs") and found and change.patch and " mod " in change.patch:
+        return sum(len(hunk.removed) + len(hunk.added) for hunk in found)
+    return _size(change)
 
 
 def matches(path: str, patterns: tuple[str, ...]) -> bool:
@@ -72,7 +86,7 @@ def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_pa
         files=len(diff.files),
         additions=diff.additions,
         deletions=diff.deletions,
-        code_lines=sum(change.additions + change.deletions for change, role, _ in parts if role not in UNCOUNTED_ROLES),
+        code_lines=sum(_code_lines(change, found) for change, role, found in parts if role not in UNCOUNTED_ROLES),
         roles=dict(Counter(role for _, role, _ in parts)),
         areas=_areas(parts, documents="cosmetic" in in_code),
         paths=_paths(parts, watch_paths),

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from core.models import FileChange, FileRole, PublicChange
 from workers.dependencies import SEVERAL, bare_names, dependencies
 from workers.exports import exports
+from workers.fields import Field, fields
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
 from workers.named_things import Finder, Named, compiled, finders, is_conditional, named_things
@@ -48,6 +49,8 @@ class _Side:
     bounds: dict[str, set[str]] = field(default_factory=dict)
     bare: dict[str, str] = field(default_factory=dict)
     unclear: set[tuple[str, str]] = field(default_factory=set)
+    # Where only a value stands: that it is missing on the other side says nothing.
+    partial: set[tuple[Kind, str]] = field(default_factory=set)
     hidden: set[tuple[Kind, str]] = field(default_factory=set)
 
 
@@ -105,8 +108,12 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
     defined = {found.group(1) for line in lines if _may_define(line) and (found := _DEFINED.match(line))}
     text = "\n".join(lines)
 
+    held = {_parts(change.name)[-1] for change in changes if change.kind == "config" and change.action == "added"}
+
     def remains(change: PublicChange) -> bool:
         bare = _parts(change.name)[-1]
+        if change.kind == "config" and change.path.endswith((".rs", ".go")):
+            return bare in held  # a type may be made of others, and has their fields then
         if change.kind == "function" and not change.path.endswith((".py", ".pyi")):
             return f"{bare}(" in text  # defined or called elsewhere; which of the two a line alone does not tell
         if change.kind in {"function", "class"}:
@@ -160,8 +167,25 @@ def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> 
     if path.endswith((".py", ".pyi")):
         _collect_python(side, path, context, lines)
     else:
-        for export in exports(path, lines, context):
-            side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
+        _collect_others(side, path, context, lines)
+
+
+def _collect_others(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
+    for export in exports(path, lines, context):
+        side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
+    for item in fields(path, lines, context):
+        _keep_field(side, item, path)
+
+
+def _keep_field(side: _Side, item: Field, path: str) -> None:
+    """A field that is declared is there; a default tells what it is worth, wherever the field may be declared."""
+    key: tuple[Kind, str] = ("config", item.name)
+    if item.default is None:
+        side.partial.discard(key)
+    elif key not in side.values:
+        side.partial.add(key)
+    if side.values.get(key, (None, ""))[0] is None:
+        side.values[key] = (item.default, path)
 
 
 def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
@@ -209,6 +233,8 @@ def _keep_definition(side: _Side, path: str, item: Definition) -> None:
 def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
     for (kind, name), (old, path) in before.values.items():
         if (kind, name) not in after.values:
+            if (kind, name) in before.partial:
+                continue
             yield _change(kind, "removed", name, path, before=old)
             continue
         new, new_path = after.values[kind, name]
@@ -217,7 +243,7 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
         if action := _value_action(kind, old, new):
             yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
-        if (kind, name) not in before.values and (kind, name) not in after.hidden:
+        if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial:
             yield _change(kind, "added", name, path, after=new)
 
 
@@ -330,7 +356,7 @@ def _likeness(old: PublicChange, new: PublicChange) -> float:
     if old.kind in {"function", "config"} and _parts(old.name)[:-1] != _parts(new.name)[:-1]:
         return 0.0
     names = old.name, new.name
-    if old.kind == "function":
+    if old.kind == "function" or (old.kind == "config" and not old.path.endswith((".py", ".pyi"))):
         names = _parts(old.name)[-1], _parts(new.name)[-1]  # what holds them is alike in any case
     matcher = SequenceMatcher(None, *names)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:

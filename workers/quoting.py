@@ -16,7 +16,7 @@ _SAYING = 3
 _SENTENCE_END = re.compile(
     r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|\w{1,60}_\w)|(?<=[。！？])"
 )
-_PROSE = re.compile(r"[\w`\"'(/]")
+_PROSE = re.compile(r"(?!\d{1,2}[.)]\s|(?:and|or|so) )[\w`\"'(/]")
 _LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 _HEADING = re.compile(r"^(?:#{1,6}\s[^\n]{0,200}|\*\*[^*\n]{1,80}\*\*:?)$", re.MULTILINE)
 # Headings below which a template asks how it was tried, not what it is.

@@ -35,7 +35,9 @@ _SHARED_STEMS = frozenset(
 # Letters, then digits, perhaps with a version's dots: qwen3.5, glm-4.7, sm90, x86.
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
 # `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`: from one to the other.
-_NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$")
+_NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$")
+# `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`).
+_NO_NAME = re.compile(r"^[A-Za-z]+0$|\d[A-Za-z]*[a-z][A-Z]")
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
@@ -81,7 +83,7 @@ def _platform(message: Message, narrow: Narrow) -> str | None:
 def _variant(message: Message, narrow: Narrow) -> str | None:
     text = " ".join((message.core, *message.prefixes))
     for found in _VARIANT.finditer(text):
-        if _NO_VARIANT.search(found.group(0)):
+        if _NO_VARIANT.search(found.group(0)) or _NO_NAME.search(found.group(0)):
             continue
         if not {found.group(0).lower(), found.group(1).lower()} & {*narrow.general}:
             return found.group(0)

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from core.models import Commit, Facts, FileRole, PublicChange, Reason, Tier, Triage
+from core.places import exports_values
 from core.settings import RepositorySettings
 from workers.advisories import ADVISORY
 from workers.change_type import change_type
@@ -259,6 +260,8 @@ def _change_code(change: PublicChange) -> str:
         return _dependency_code(change)
     if change.kind == "parameter" and change.action == "added" and change.after is None:
         return "required_parameter"
+    if change.kind == "function" and exports_values(change.path):
+        return f"{change.action}_export"
     return f"{change.action}_{change.kind}"
 
 
@@ -271,7 +274,7 @@ def _dependency_code(change: PublicChange) -> str:
         return "dependency_added"
     if change.action == "removed":
         return "dependency_removed"
-    depth = 1 if change.path.endswith(_BY_MAJOR) else 2
+    depth = 1 if change.path.endswith(_BY_MAJOR) and change.name != "rust" else 2
     moved = _floors(change.before, depth) != _floors(change.after, depth)
     return "dependency_floor" if moved else "dependency_cap"
 
