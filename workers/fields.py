@@ -92,13 +92,14 @@ _BLANK = frozenset(" \t")
 def fields(path: str, lines: tuple[str, ...], context: str) -> Iterator[Field]:
     """What one side shows; `context`, the hunk's header, may open the list that the lines belong to."""
     for place in _PLACES.get(path[path.rfind(".") :].lower(), ()):
-        owner = _opened(place, context, path)
-        depth = min((_depth(line) for line in lines if line[:1] in _BLANK and _is_code(line)), default=0)
+        owner, depth = _opened(place, context, path), -1
         for line in lines:
             if line[:1] not in _BLANK:
                 owner = _opened(place, line, path) or ("" if line.strip() else owner)
-            elif owner and not (place.declares and _depth(line) > depth) and (found := place.entry.match(line)):
-                yield Field(f"{owner}.{found.group(1)}", None if place.declares else found.group(2))
+            elif owner and (found := place.entry.match(line)):
+                depth = _least_depth(lines) if depth < 0 else depth
+                if not (place.declares and _depth(line) > depth):
+                    yield Field(f"{owner}.{found.group(1)}", None if place.declares else found.group(2))
 
 
 def _opened(place: _Place, line: str, path: str) -> str:
@@ -120,8 +121,10 @@ def _is_met(owner: str, line: str, path: str) -> bool:
     return is_model(owner, path) or (is_configuration(owner) and owner[0].isupper())
 
 
-def _is_code(line: str) -> bool:
-    return bool(bare := line.lstrip()) and not bare.startswith(("*", "/"))
+def _least_depth(lines: tuple[str, ...]) -> int:
+    """How deep the outermost indented code lies."""
+    code = (line for line in lines if line[:1] in _BLANK and (bare := line.lstrip()) and bare[0] not in "*/")
+    return min(map(_depth, code), default=0)
 
 
 def _depth(line: str) -> int:

@@ -215,10 +215,12 @@ def _environment(text: str) -> Iterator[Named]:
             yield Named("environment", found.group(1))
         for found in _TABLE_ENVIRONMENT.finditer(text):
             yield Named("environment", found.group(1), found.group(2).strip() or None)
-        for found in _CONSTANT_ENVIRONMENT.finditer(text):
-            yield Named("environment", found.group(1))
-        for found in _READ_ENVIRONMENT.finditer(text):
-            yield Named("environment", found.group(1), _value(text, found.start(2)) if found.group(2) else None)
+        if _READERS[0] in text:
+            for found in _CONSTANT_ENVIRONMENT.finditer(text):
+                yield Named("environment", found.group(1))
+        if any(reader in text for reader in _READERS[1:]):
+            for found in _READ_ENVIRONMENT.finditer(text):
+                yield Named("environment", found.group(1), _value(text, found.start(2)) if found.group(2) else None)
 
 
 def _may_route(text: str) -> bool:
