@@ -346,6 +346,19 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("ops/gemm.py", "", "@cute.jit\ndef _go(a):\n    parser.add_argument('--batch', type=int)"),
         [],
     ),
+    "a file that pins one thing": (
+        edited("LLAMA_CPP_VERSION", "b7001", "b7012"),
+        [("dependency", "changed", "LLAMA_CPP", "b7001", "b7012")],
+    ),
+    "a word of a build's script is no dependency": (edited("scripts/junit.py", 'errors = "0"', 'failures = "0"'), []),
+    "a version in a build's script": (
+        edited("scripts/build.sh", 'SCCACHE_VERSION="0.16.0"', 'SCCACHE_VERSION="0.17.0"'),
+        [("dependency", "changed", "SCCACHE_VERSION", "0.16.0", "0.17.0")],
+    ),
+    "a folder in an image is no version": (
+        edited("Dockerfile", "ENV PYTHONUSERBASE=/opt/pip", "ENV PYTHONUSERBASE=/home/pip"),
+        [],
+    ),
     "an entry point is no dependency": (
         edited("setup.py", "", "        'run-engine = engine.cli:main',\n        'engine=engine.cli:main',"),
         [],

@@ -498,3 +498,9 @@ def test_a_changed_default_of_a_setting_is_high() -> None:
     line = "\t\tRepeatPenalty:    1.{},"
     other = edited("api/types.go", line.format(1), line.format(0), "func DefaultOptions() Options {")
     assert judged(commit("Stop applying a penalty to models that set none"), diff(other)).tier is Tier.HIGH
+
+
+@pytest.mark.parametrize(("said", "found"), [("leaking into windows", False), ("a leak of handles", True)])
+def test_what_leaks_into_another_place_is_no_memory(said: str, found: bool) -> None:
+    marks = facts_from(commit(f"Fix mac assumptions\n\nThere was {said}."), diff(SOURCE)).marks
+    assert ("memory" in marks) is found

@@ -55,6 +55,10 @@ _NOT_DEPENDENCIES = frozenset(
 )
 
 
+# A file that holds the version of one thing; that of the project itself is called VERSION.
+PIN = re.compile(r"[A-Z][A-Z0-9]{1,40}(?:_[A-Z0-9]{1,40}){0,4}_VERSION")
+_SCRIPTS = (".sh", ".bash", ".ps1", ".mk", "makefile", "justfile")
+_CODE = (".py", ".js", ".ts", ".rb", ".pl", ".example")
 _PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
 
@@ -71,7 +75,17 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
         return _requirements(lines)
     if name in _PYTHON_PROJECT:
         return _python_project(lines) | (_keyed(lines) if name == "pyproject.toml" else {})
-    return _keyed(lines)
+    if PIN.fullmatch(PurePosixPath(path).name):
+        return _pinned(PurePosixPath(path).name, lines)
+    if name.endswith(_SCRIPTS):
+        return {key: value for key, value in _keyed(lines).items() if key.isupper() and _VERSIONED.search(key)}
+    return {} if name.endswith(_CODE) else _keyed(lines)
+
+
+def _pinned(name: str, lines: tuple[str, ...]) -> dict[str, str]:
+    """What a file such as LLAMA_CPP_VERSION says by its one word."""
+    words = [line.strip() for line in lines if line.strip()]
+    return {name.removesuffix("_VERSION"): words[0]} if len(words) == 1 and " " not in words[0] else {}
 
 
 def bare_names(path: str, lines: tuple[str, ...]) -> set[str]:
@@ -125,7 +139,7 @@ def _docker(lines: tuple[str, ...]) -> dict[str, str]:
         elif sets := _SETS.match(line):
             body = line[sets.end() :]
             for pair in _PAIR.finditer(body) if "=" in body.split()[0] else _OLD_PAIR.finditer(body):
-                if _VERSIONED.search(pair.group(1)):
+                if _VERSIONED.search(pair.group(1)) and any(map(str.isdigit, pair.group(2))):
                     _add(asked, pair.group(1), pair.group(2).strip("\"'"))
     return asked
 

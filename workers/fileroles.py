@@ -145,7 +145,7 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
 def _manifest_role(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:
     """A manifest that users install from is one; what only tests, documents or tools install counts as those."""
     listed = _REQUIREMENTS.match(pure.name) or ("requirements" in folders and pure.suffix in {".txt", ".in"})
-    if not listed and pure.name not in _MANIFEST_NAMES:
+    if not listed and pure.name not in _MANIFEST_NAMES and not pure.name.endswith("_version"):
         return None
     if folders & _TEST_DIRS or folders & _EXAMPLE_DIRS or folders & _DOC_DIRS:
         return FileRole.CI

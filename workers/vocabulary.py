@@ -118,7 +118,7 @@ MARKS: dict[str, tuple[str, ...]] = {
     ),
     "memory": (
         r"memory.{0,3}leak",
-        r"leak(?:s|ed|ing|age)?\b",
+        r"leak(?:s|ed|ing|age)?\b(?! (?:in)?to\b)",
         r"\boom\b",
         r"out.of.memory",
         r"memory (?:usage|use|footprint|growth)",
