@@ -252,6 +252,12 @@ def test_names_stand_in_code_spans_that_hold() -> None:
     assert quoted("``x``") == "''x''"
 
 
+def test_a_long_title_is_cut_after_a_whole_word() -> None:
+    assert quoted("widen the range, " * 9, 150) == "widen the range, " * 8 + "widen the…"
+    assert quoted("a whole title that ends so…") == "a whole title that ends so…"
+    assert quoted("把" * 200) == "把" * 139 + "…"
+
+
 def test_width_counts_an_ascii_word_as_one() -> None:
     assert width("修复 lmdeploy_serve 中的缺陷。") == 2 + 1 + 4 + 1
     assert fitted("one two three four", 3) == "one two…"
