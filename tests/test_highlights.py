@@ -70,7 +70,7 @@ def test_a_line_by_the_rules_names_what_changed_where_there_is_room() -> None:
     long = "Changes `api`: “stop the penalty”. " + "So many words " * 50 + "."
     for summary, told in ((short, short.removesuffix(" Third.")), (long, "Changes `api`: “stop the penalty”.")):
         by_rules = analysis(H, "en", summary=summary, origin="rules")
-        assert lines([record(1, H, analysis=by_rules)])[0][0] == told
+        assert lines(record(1, H, analysis=by_rules))[0][0] == told
 
 
 def test_lines_that_say_the_same_are_one() -> None:

@@ -350,6 +350,11 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("LLAMA_CPP_VERSION", "b7001", "b7012"),
         [("dependency", "changed", "LLAMA_CPP", "b7001", "b7012")],
     ),
+    "a file that pins a commit": (
+        edited("MLX_VERSION", "8c28c385f86d17e1da427bf8d81afe084ee17c35", "3abd0fd6b3eb9d9d3a34cb65e8a2189c57260399"),
+        [("dependency", "changed", "MLX", "8c28c385f8", "3abd0fd6b3")],
+    ),
+    "what a Go program has is not imported": (edited("cmd/launch/muse.go", "func Start(a int) error {"), []),
     "a word of a build's script is no dependency": (edited("scripts/junit.py", 'errors = "0"', 'failures = "0"'), []),
     "a version in a build's script": (
         edited("scripts/build.sh", 'SCCACHE_VERSION="0.16.0"', 'SCCACHE_VERSION="0.17.0"'),

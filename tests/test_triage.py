@@ -497,10 +497,18 @@ def test_an_export_of_a_script_is_told_as_one() -> None:
 def test_a_changed_default_of_a_setting_is_high() -> None:
     line = "\t\tRepeatPenalty:    1.{},"
     other = edited("api/types.go", line.format(1), line.format(0), "func DefaultOptions() Options {")
-    assert judged(commit("Stop applying a penalty to models that set none"), diff(other)).tier is Tier.HIGH
+    found = judged(commit("Stop applying a penalty to models that set none"), diff(other))
+    assert (found.tier, found.type) == (Tier.HIGH, ChangeType.BREAKING)
 
 
 @pytest.mark.parametrize(("said", "found"), [("leaking into windows", False), ("a leak of handles", True)])
 def test_what_leaks_into_another_place_is_no_memory(said: str, found: bool) -> None:
     marks = facts_from(commit(f"Fix mac assumptions\n\nThere was {said}."), diff(SOURCE)).marks
     assert ("memory" in marks) is found
+
+
+def test_another_commit_of_what_is_pinned_is_no_new_floor() -> None:
+    pinned = diff(
+        edited("ENGINE_VERSION", "8c28c385f86d17e1da427bf8d81afe084ee17c35", "3abd0fd6b3eb9d9d3a34cb65e8a2189c57260399")
+    )
+    assert judged(commit("engine update"), pinned).tier is Tier.MEDIUM

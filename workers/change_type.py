@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from core.models import ChangeType, Facts, FileRole, Tier
+from core.places import is_interface
 from workers.message import Message
 
 _SUPPORTING = (
@@ -86,7 +87,8 @@ def _dependencies(facts: Facts) -> bool:
 def _breaks_callers(facts: Facts, message: Message) -> bool:
     gone = [change for change in facts.changes if change.action in {"removed", "renamed"}]
     named = any(change.kind in _BROKEN for change in gone)
-    changed_default = any(c.kind == "flag" and c.action == "default_changed" for c in facts.changes)
+    defaults = [change for change in facts.changes if change.action == "default_changed"]
+    changed_default = any(c.kind == "flag" or (c.kind == "config" and is_interface(c.path)) for c in defaults)
     many = sum(change.kind in {"class", "function", "parameter"} for change in gone) >= 8
     fresh = message.meaning == "feature" and "new_module" in facts.marks
     return "incompatible" in message.title_marks or ((named or changed_default or many) and not fresh)

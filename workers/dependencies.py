@@ -57,6 +57,7 @@ _NOT_DEPENDENCIES = frozenset(
 
 # A file that holds the version of one thing; that of the project itself is called VERSION.
 PIN = re.compile(r"[A-Z][A-Z0-9]{1,40}(?:_[A-Z0-9]{1,40}){0,4}_VERSION")
+_COMMIT = re.compile(r"^([0-9a-f]{10})[0-9a-f]{30}$")
 _SCRIPTS = (".sh", ".bash", ".ps1", ".mk", "makefile", "justfile")
 _CODE = (".py", ".js", ".ts", ".rb", ".pl", ".example")
 _PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
@@ -84,7 +85,7 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
 
 def _pinned(name: str, lines: tuple[str, ...]) -> dict[str, str]:
     """What a file such as LLAMA_CPP_VERSION says by its one word."""
-    words = [line.strip() for line in lines if line.strip()]
+    words = [_COMMIT.sub(r"\1", line.strip()) for line in lines if line.strip()]
     return {name.removesuffix("_VERSION"): words[0]} if len(words) == 1 and " " not in words[0] else {}
 
 

@@ -39,6 +39,7 @@ _CODE_MARKS = (
 # A version as a release has it; what is still in the making (dev, rc, alpha) is none.
 _RELEASE = re.compile(r"\bv?\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?post\d{1,3})?(?![\w.-])")
 _FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@|^)\s?v?(\d[\d.]*)")
+_COMMIT = re.compile(r"\b[0-9a-f]{10,40}\b")  # its digits are no version
 # Where installers resolve within a major version by themselves.
 _BY_MAJOR = ("package.json", "Cargo.toml", "go.mod", "composer.json")
 
@@ -281,7 +282,7 @@ def _dependency_code(change: PublicChange) -> str:
 
 def _floors(bound: str | None, depth: int) -> list[list[str]]:
     """The least versions a bound allows, cut to major, or major and minor: a patch release forces nobody to act."""
-    return [found.split(".")[:depth] for found in _FLOOR.findall(bound or "")]
+    return [found.split(".")[:depth] for found in _FLOOR.findall(_COMMIT.sub("", bound or ""))]
 
 
 def _named(change: PublicChange) -> str:
