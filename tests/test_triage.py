@@ -512,3 +512,4 @@ def test_another_commit_of_what_is_pinned_is_no_new_floor() -> None:
         edited("ENGINE_VERSION", "8c28c385f86d17e1da427bf8d81afe084ee17c35", "3abd0fd6b3eb9d9d3a34cb65e8a2189c57260399")
     )
     assert judged(commit("engine update"), pinned).tier is Tier.MEDIUM
+    assert judged(commit("engine update"), diff(edited("ENGINE_VERSION", "v0.4.0", "v0.5.0"))).tier is Tier.MEDIUM

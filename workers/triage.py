@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.models import Commit, Facts, FileRole, PublicChange, Reason, Tier, Triage
@@ -16,6 +17,7 @@ from core.places import exports_values
 from core.settings import RepositorySettings
 from workers.advisories import ADVISORY
 from workers.change_type import change_type
+from workers.dependencies import PIN
 from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
 from workers.message import Message, one_line, read_message
@@ -275,6 +277,8 @@ def _dependency_code(change: PublicChange) -> str:
         return "dependency_added"
     if change.action == "removed":
         return "dependency_removed"
+    if PIN.fullmatch(PurePosixPath(change.path).name):
+        return "dependency_cap"  # what is delivered has it within; nobody has to have it
     depth = 1 if change.path.endswith(_BY_MAJOR) and change.name != "rust" else 2
     moved = _floors(change.before, depth) != _floors(change.after, depth)
     return "dependency_floor" if moved else "dependency_cap"
