@@ -31,6 +31,7 @@ ROLES = {
     "docker/Dockerfile.ci": FileRole.CI,
     "docker/Dockerfile.cu128": FileRole.BUILD,
     "mkdocs.yml": FileRole.DOCS,
+    "docs/requirements.txt": FileRole.DOCS,
     "scripts/build.py.lock": FileRole.LOCK,
     "tests/test_app.py": FileRole.TEST,
     "pkg/server/server_test.go": FileRole.TEST,

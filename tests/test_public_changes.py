@@ -459,6 +459,7 @@ KINDS: dict[str, tuple[FileChange, Expected]] = {
         edited("pyproject.toml", 'keywords = ["web"]', 'keywords = ["web", "flask"]\n"flask>=3",\n"sphinx-tabs>=3",'),
         [("dependency", "added", "flask", None, ">=3"), ("dependency", "added", "sphinx-tabs", None, ">=3")],
     ),
+    "a version that a tool is told": (edited("pyproject.toml", "", 'python_version = "3.10"'), []),
     "words that are no dependencies": (edited("pyproject.toml", 'select = ["B", "E"]', 'select = ["E", "F"]'), []),
 }
 

@@ -513,3 +513,23 @@ def test_another_commit_of_what_is_pinned_is_no_new_floor() -> None:
     )
     assert judged(commit("engine update"), pinned).tier is Tier.MEDIUM
     assert judged(commit("engine update"), diff(edited("ENGINE_VERSION", "v0.4.0", "v0.5.0"))).tier is Tier.MEDIUM
+
+
+def test_what_a_feature_guards_itself_by_is_no_matter_of_security() -> None:
+    guard = "if not hmac.compare_digest(given, token):\n" + "\n".join(f"    step_{n}()" for n in range(60))
+    new = change(
+        "app/router.py", "@@ -0,0 +1,61 @@\n" + "\n".join(f"+{line}" for line in guard.splitlines()), status="added"
+    )
+    assert judged(commit("Add token-aware routing"), diff(new, edited("app/cli.py", "p.add_argument('--x')"))).type in {
+        ChangeType.FEATURE,
+        ChangeType.BREAKING,
+    }
+    mended = edited("app/router.py", "if given != token:", "if not hmac.compare_digest(given, token):")
+    assert "security_code" in {reason.code for reason in judged(commit("Compare the tokens"), diff(mended)).reasons}
+
+
+def test_a_mend_that_brings_a_dependency_along_is_a_mend() -> None:
+    manifest = edited("pyproject.toml", '    "shell>=1",', '    "shell>=1,<3",')
+    code = [edited("app/run.py", "a = 1", "a = 2"), edited("app/io.py", "a = 1", "a = 2")]
+    assert judged(commit("Fix the start on one host"), diff(manifest, *code)).type is ChangeType.BUGFIX
+    assert judged(commit("Bump shell"), diff(manifest, *code)).type is ChangeType.DEPENDENCY

@@ -73,11 +73,20 @@ def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
         FileRole.MANIFEST in facts.roles
         and _dependencies(facts)
         and (facts.code_lines < 200 or message.meaning == "bump")
+        and not _needs_them(facts, message)
     ):
         return ChangeType.DEPENDENCY
-    if tier is Tier.HIGH and "security" in facts.marks and "security" not in message.body_marks:
+    # What is new guards itself too; a guard where there was none before is what security is about.
+    new = message.meaning == "feature" or "new_module" in facts.marks
+    if tier is Tier.HIGH and "security" in facts.marks and "security" not in message.body_marks and not new:
         return ChangeType.SECURITY
     return None
+
+
+def _needs_them(facts: Facts, message: Message) -> bool:
+    """Whether dependencies come along with a mend or a feature that is in the code."""
+    code = sum(count for role, count in facts.roles.items() if role in _CODE)
+    return message.meaning in {"fix", "feature"} and code > facts.roles.get(FileRole.MANIFEST, 0)
 
 
 def _dependencies(facts: Facts) -> bool:

@@ -48,6 +48,7 @@ _NOT_DEPENDENCIES = frozenset(
         "indent",
         "target-python",
         "python-version",
+        "python_version",
         "pythonversion",
         "minversion",
         "py-version",

@@ -148,7 +148,9 @@ def _manifest_role(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | N
     listed = _REQUIREMENTS.match(pure.name) or ("requirements" in folders and pure.suffix in {".txt", ".in"})
     if not listed and pure.name not in _MANIFEST_NAMES and not pure.name.endswith("_version"):
         return None
-    if folders & _TEST_DIRS or folders & _EXAMPLE_DIRS or folders & _DOC_DIRS:
+    if folders & _DOC_DIRS:
+        return FileRole.DOCS
+    if folders & _TEST_DIRS or folders & _EXAMPLE_DIRS:
         return FileRole.CI
     if listed and _TOOLING.search(str(pure)):
         return FileRole.CI

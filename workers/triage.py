@@ -229,7 +229,7 @@ def _mark_parts(facts: Facts, message: Message, rules: TriageRules, *, product: 
             stated = mark not in STATED or mark in message.stated
             total += weight.body * body * (1.0 if stated else rules.body.loose_factor)
         elif mark in _CODE_MARKS and mark in facts.marks and mark not in said:
-            total += weight.code
+            total += weight.code * (body if mark == "security" else 1.0)
         if total:
             yield Part(total, Reason(code=mark if mark in said or mark != "security" else "security_code"))
 
