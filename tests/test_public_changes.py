@@ -460,6 +460,34 @@ KINDS: dict[str, tuple[FileChange, Expected]] = {
         [("dependency", "added", "flask", None, ">=3"), ("dependency", "added", "sphinx-tabs", None, ">=3")],
     ),
     "a version that a tool is told": (edited("pyproject.toml", "", 'python_version = "3.10"'), []),
+    "what developers alone install": (
+        edited("pyproject.toml", "", '[dependency-groups]\ndocker = [\n    "zigbuild>=0.23.0",\n]'),
+        [],
+    ),
+    "what a tool's table asks for": (
+        edited(
+            "pyproject.toml",
+            "",
+            '[tool.kernels.dependencies]\n"hub/moe" = ">=0.1.1"\n[tool.poetry.group.dev.dependencies]\npytest = "^8"',
+        ),
+        [("dependency", "added", "hub/moe", None, ">=0.1.1")],
+    ),
+    "what developers of a crate install, and what its users do": (
+        edited("Cargo.toml", "", '[dev-dependencies]\ninsta = "1.2"\n[dependencies]\nserde = "1.0"'),
+        [("dependency", "added", "serde", None, "1.0")],
+    ),
+    "what developers of a package install, and what its users do": (
+        edited(
+            "package.json",
+            "",
+            '  "devDependencies": {\n    "tsx": "^4.2"\n  },\n  "dependencies": {\n    "zod": "^4.0"\n  }',
+        ),
+        [("dependency", "added", "zod", None, "^4.0")],
+    ),
+    "a line of a package between two lists": (
+        edited("package.json", '    "zod": "^3.0"', '    "zod": "^4.0"'),
+        [("dependency", "changed", "zod", "^3.0", "^4.0")],
+    ),
     "words that are no dependencies": (edited("pyproject.toml", 'select = ["B", "E"]', 'select = ["E", "F"]'), []),
 }
 

@@ -58,6 +58,12 @@ _NOT_DEPENDENCIES = frozenset(
 
 # A file that holds the version of one thing; that of the project itself is called VERSION.
 PIN = re.compile(r"[A-Z][A-Z0-9]{1,40}(?:_[A-Z0-9]{1,40}){0,4}_VERSION")
+_SECTIONED = frozenset({"pyproject.toml", "cargo.toml", "package.json"})
+_SECTION = re.compile(r"^(?:\[{1,2}([\w.\"' -]{1,80})\]|\s{1,8}\"(\w{1,40})\": ?\{)")
+_ASIDE = re.compile(
+    r"dependency-groups|(?:workspace\.)?dev-dependencies|(?:target\..{1,60}\.)?dev-dependencies|devDependencies"
+    r"|tool\.(?![\w.-]{0,60}(?:dependencies|extras)$)|tool\.[\w.-]{0,40}\b(?:group|dev)\b|scripts$|config$"
+)
 _COMMIT = re.compile(r"^([0-9a-f]{10})[0-9a-f]{30}$")
 _SCRIPTS = (".sh", ".bash", ".ps1", ".mk", "makefile", "justfile")
 _CODE = (".py", ".js", ".ts", ".rb", ".pl", ".example")
@@ -65,8 +71,10 @@ _PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
 
 def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
-    """Name → version bound ("" when unbound) of what one side of a hunk asks for."""
+    """Name → version bound ("" when unbound) of what one side of a hunk asks for, as far as users get it."""
     name = PurePosixPath(path.lower()).name
+    if name in _SECTIONED:
+        lines = _delivered(lines)
     if name.startswith("dockerfile") or name.endswith((".dockerfile", "containerfile")) or ".dockerfile" in name:
         return _docker(lines)
     if name == "cmakelists.txt" or name.endswith(".cmake"):
@@ -82,6 +90,19 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
     if name.endswith(_SCRIPTS):
         return {key: value for key, value in _keyed(lines).items() if key.isupper() and _VERSIONED.search(key)}
     return {} if name.endswith(_CODE) else _keyed(lines)
+
+
+def _delivered(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines without those of a section, in view, that only developers install or a tool reads."""
+    kept, aside = list[str](), False
+    for line in lines:
+        if (line[:1] == "[" or line.rstrip().endswith("{")) and (found := _SECTION.match(line)):
+            aside = bool(_ASIDE.match(found.group(1) or found.group(2)))
+        elif line.strip() in {"}", "},"}:
+            aside = False
+        if not aside:
+            kept.append(line)
+    return tuple(kept)
 
 
 def _pinned(name: str, lines: tuple[str, ...]) -> dict[str, str]:
