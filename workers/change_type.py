@@ -18,6 +18,8 @@ _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".ja
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
 _TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
+_BEYOND = re.compile(r"\b(?:out.of.bounds|buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
+_HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
 _BY_MEANING = {
     "fix": ChangeType.BUGFIX,
     "feature": ChangeType.FEATURE,
@@ -63,7 +65,9 @@ def _by_files(facts: Facts) -> ChangeType | None:
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    if "security" in (*message.title_marks, *message.prefixes) or message.danger:
+    kernels = _within_kernels(facts, message)
+    told = "security" in message.title_marks and not kernels
+    if told or "security" in message.prefixes or message.danger:
         return ChangeType.SECURITY
     if {"advisory", "unsafe_removed"} & set(facts.marks):
         return ChangeType.SECURITY
@@ -78,9 +82,20 @@ def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
         return ChangeType.DEPENDENCY
     # What is new guards itself too; a guard where there was none before is what security is about.
     new = message.meaning == "feature" or "new_module" in facts.marks
-    if tier is Tier.HIGH and "security" in facts.marks and "security" not in message.body_marks and not new:
+    if (
+        tier is Tier.HIGH
+        and "security" in facts.marks
+        and "security" not in message.body_marks
+        and not (new or kernels)
+    ):
         return ChangeType.SECURITY
     return None
+
+
+def _within_kernels(facts: Facts, message: Message) -> bool:
+    """Whether a kernel reads or writes beyond its data: wrong results or a crash, nobody's way in."""
+    kernels = {role for role in facts.roles if role in _CODE} == {FileRole.KERNEL}
+    return kernels and bool(_BEYOND.search(message.core)) and not _HOLE.search(message.core)
 
 
 def _needs_them(facts: Facts, message: Message) -> bool:
