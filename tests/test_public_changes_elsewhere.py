@@ -164,6 +164,7 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         [("dependency", "changed", "MLX", "8c28c385f8", "3abd0fd6b3")],
     ),
     "what a Go program has is not imported": (edited("cmd/launch/muse.go", "func Start(a int) error {"), []),
+    "what a server's own pages export": (edited("frontend/src/types.ts", "", "export interface RunOptions {"), []),
     "a word of a build's script is no dependency": (edited("scripts/junit.py", 'errors = "0"', 'failures = "0"'), []),
     "a version in a build's script": (
         edited("scripts/build.sh", 'SCCACHE_VERSION="0.16.0"', 'SCCACHE_VERSION="0.17.0"'),

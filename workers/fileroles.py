@@ -84,6 +84,8 @@ _TOOLING = re.compile(r"(?:^|[-_./])(?:test|tests|dev|develop|docs?|readthedocs|
 _DOCKERFILE = re.compile(r"^(?:dockerfile(?:[-_.].*)?|.*\.dockerfile|containerfile)$")
 # `sgl-kernel` holds a package with kernels and what calls them; `kda_kernels` and `kernel_src` the kernels alone.
 _KERNEL_FOLDER = re.compile(r"(?:^|[-_])kernels$|^kernel(?:[-_]src)?$")
+_PAGES = frozenset({".ts", ".tsx", ".js", ".jsx", ".mjs"})
+_PAGE_ROOTS = frozenset({"frontend", "webui", "web-ui", "dashboard"})
 _PROGRAMS = frozenset({".go", ".h", ".m", ".c"})
 _HEADERS = frozenset({".h", ".hpp", ".hh", ".hxx", ".inl"})
 _NATIVE_ROOTS = frozenset({"src", "csrc", "detail", "impl"})
@@ -185,10 +187,13 @@ def area_of(path: str) -> str:
 def is_private(path: str) -> bool:
     """Whether a path is under a folder or file whose name begins with an underscore (not `__init__`).
 
-    So is a header of C or C++ beside its sources, as users include what lies elsewhere, and a program of Go's.
+    So is a header of C or C++ beside its sources, as users include what lies elsewhere, a program of Go's, and
+    the pages that a server brings along.
     """
     pure = PurePosixPath(path[:PATH_LIMIT])
     if pure.suffix in _PROGRAMS and "cmd" in pure.parts:
+        return True
+    if pure.suffix in _PAGES and not _PAGE_ROOTS.isdisjoint(pure.parts):
         return True
     if pure.suffix in _HEADERS and not _NATIVE_ROOTS.isdisjoint(pure.parts) and not is_interface(path):
         return True
