@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
+from fnmatch import translate
 from typing import Final
 
 # Shell patterns over names in lower case. A name that only ends in `[bot]` says nothing: agents write whole fixes now.
@@ -14,6 +15,9 @@ UPKEEP_ROBOTS: Final = (
 )  # fmt: skip
 
 
+_UPKEEP: Final = re.compile("|".join(map(translate, UPKEEP_ROBOTS)))
+
+
 def is_upkeep_robot(*names: str | None) -> bool:
     """Whether one of an author's names is a robot's that does upkeep alone."""
-    return any(fnmatchcase(name[:100].lower(), pattern) for name in names if name for pattern in UPKEEP_ROBOTS)
+    return any(_UPKEEP.match(name[:100].lower()) for name in names if name)

@@ -103,3 +103,7 @@ def test_a_read_beyond_a_buffer_in_a_kernel_is_a_defect_and_no_hole() -> None:
     parser = edited("src/parse.cc", "read(i);", "read(min(i, n));")
     assert judged(commit("Fix an out-of-bounds read of the header"), diff(parser)).type is ChangeType.SECURITY
     assert judged(commit("Fix CVE-2026-1234, an out-of-bounds read"), diff(kernel)).type is ChangeType.SECURITY
+
+
+def test_what_becomes_mandatory_breaks_who_left_it_out() -> None:
+    assert judged(commit("Make `destroy` on a session mandatory"), diff(SOURCE)).type is ChangeType.BREAKING

@@ -19,6 +19,7 @@ class Field(NamedTuple):
 class _Place(NamedTuple):
     """A list of fields: what opens it and names its type, and how an entry of it is written."""
 
+    hint: str
     opens: re.Pattern[str]
     entry: re.Pattern[str]
     declares: bool
@@ -27,12 +28,14 @@ class _Place(NamedTuple):
 _VALUE = r"([-+\w.:\"'{}/]{1,80})"
 # type ChatRequest struct {   Model string `json:"model"`
 _GO_TYPE = _Place(
+    "struct",
     re.compile(r"^type (\w{1,60}) struct\b"),
     re.compile(r"^\s{1,8}[A-Z]\w{0,60}\s{1,40}\S.{0,200}`[^`]{0,80}\b(?:json|yaml|toml):\"([\w.-]{1,60})[\",]"),
     declares=True,
 )
 # func DefaultOptions() Options {   RepeatPenalty: 1.1,
 _GO_DEFAULTS = _Place(
+    "efault",
     re.compile(
         r"^func (?:\([^)]{0,80}\) )?(?:(?:New)?[Dd]efault\w{1,60}|\w{0,60}Defaults?)\([^)]{0,200}\) "
         r"\*?(?:\w{1,40}\.)?(\w{1,60})"
@@ -42,24 +45,28 @@ _GO_DEFAULTS = _Place(
 )
 # pub struct ChatRequest {   pub model: String,
 _RUST_TYPE = _Place(
+    "struct",
     re.compile(r"^(?:pub(?:\([\w: ]{1,40}\))? )?struct (\w{1,60})"),
     re.compile(r"^ {4}(?:pub(?:\([\w: ]{1,40}\))? )?(?:r#)?([a-z]\w{0,60}): [A-Z(&\[a-z][^=;]{0,200},?$"),
     declares=True,
 )
 # impl Default for Config {   max_size: 512,
 _RUST_DEFAULTS = _Place(
+    "Default",
     re.compile(r"^impl(?:<.{0,80}?>)? (?:\w{1,40}::){0,3}Default for (?:\w{1,40}::){0,3}(\w{1,60})"),
     re.compile(rf"^\s{{8,24}}(\w{{1,60}}): {_VALUE},\s{{0,4}}(?://.{{0,200}})?$"),
     declares=False,
 )
 # export interface RunOptions {   maxRetries?: number
 _TYPESCRIPT_TYPE = _Place(
+    "export ",
     re.compile(r"^export (?:interface|type) (\w{1,80})"),
     re.compile(r"^(?:  |    |\t)(?:readonly )?([A-Za-z]\w{0,60})\??:(?:\s|$)"),
     declares=True,
 )
 # struct context_params {   int32_t n_ctx = 512; // size of the context
 _C_TYPE = _Place(
+    "struct ",
     re.compile(r"^(?:typedef )?struct (\w{0,60}(?:[Pp]arams|[Cc]onfig|[Oo]ptions|[Ss]ettings|[Aa]rgs))\b ?(?:[:{]|$)"),
     re.compile(
         rf"^\s{{1,12}}(?:[\w:<>,]{{1,60}}\s{{1,24}}){{1,3}}(\w{{1,60}})\s{{0,24}}=\s{{0,24}}{_VALUE};"
@@ -69,6 +76,7 @@ _C_TYPE = _Place(
 )
 # struct context_params default_params() {   /*.n_ctx =*/ 512,
 _C_DEFAULTS = _Place(
+    "default",
     re.compile(r"^(?:static )?(?:struct )?(\w{1,60}(?:params|config|options))\s{1,4}\*?\w{0,80}default\w{0,40}\("),
     re.compile(rf"^\s{{1,24}}(?:/\*\s?)?\.(\w{{1,60}})\s{{0,24}}=\s?(?:\*/)?\s{{0,24}}{_VALUE},"),
     declares=False,
@@ -92,6 +100,8 @@ _BLANK = frozenset(" \t")
 def fields(path: str, lines: tuple[str, ...], context: str) -> Iterator[Field]:
     """What one side shows; `context`, the hunk's header, may open the list that the lines belong to."""
     for place in _PLACES.get(path[path.rfind(".") :].lower(), ()):
+        if place.hint not in context and not any(place.hint in line for line in lines):
+            continue
         owner, depth = _opened(place, context, path), -1
         for line in lines:
             if line[:1] not in _BLANK:
@@ -104,7 +114,7 @@ def fields(path: str, lines: tuple[str, ...], context: str) -> Iterator[Field]:
 
 def _opened(place: _Place, line: str, path: str) -> str:
     """The type whose fields follow, where users meet them: settings by its name, a model by its place too."""
-    found = place.opens.match(line)
+    found = place.opens.match(line) if place.hint in line else None
     if not found:
         return ""
     owner = found.group(1)

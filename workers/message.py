@@ -28,7 +28,7 @@ _REVERT_TITLE = re.compile(r"^(?:revert|back out|backout|undo)\b[:\s]{0,3}", re.
 _REVERTED_SHA = re.compile(r"\b(?:reverts?|back(?:s|ed)? out|undo(?:es)?) commit ([0-9a-f]{7,64})\b", re.IGNORECASE)
 _BREAKING = re.compile(r"\bBREAKING[ -]?(?:CHANGES?|API)?\b|^breaking changes?:", re.MULTILINE)
 _TRAILER = re.compile(
-    r"^(?:[a-z]{2,14}(?:-[a-z]{2,14}){0,2}-by|change-id|pull-request|co-?authors?|ai-usage)\b ?:|^cc\b", re.IGNORECASE
+    r"^(?:(?=[a-z-]{4,45} ?:)(?:[a-z-]{2,42}-by|change-id|pull-request|co-?authors?|ai-usage) ?:|cc\b)", re.IGNORECASE
 )
 _COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IGNORECASE | re.MULTILINE)
 _FIGURE = r"\d{1,7}(?:[.,]\d{1,3}){0,2}"

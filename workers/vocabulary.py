@@ -189,6 +189,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"end.of.life",
         r"\beol\b",
         r"breaking change",
+        r"mak(?:e|es|ing) (?:\S{1,60} ){1,4}mandatory\b",
         r"end of support",
         r"(?:remov|delet)\w{1,4} (?:\S{1,20} ){0,2}deprecat\w{1,4}",
     ),
