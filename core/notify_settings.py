@@ -74,7 +74,7 @@ class NotifyTable(BaseModel):
     paths: tuple[str, ...] = Field(default=(), description="patterns, of which one file must match one")
     authors: tuple[str, ...] = Field(default=(), description="patterns of names or logins, whatever their case")
     branches: tuple[str, ...] = Field(default=(), description="patterns; empty: all that are followed")
-    bots: bool = Field(default=False, description="whether bots' commits are told of; what is watched always is")
+    bots: bool = Field(default=False, description="whether upkeep by robots is told of; what is watched always is")
     quiet: tuple[time, time] | None = Field(default=None, description="from when to when commits wait")
     timezone: ZoneName | None = Field(default=None, description="of `quiet`; None: REPORT_TIMEZONE")
     quiet_except: Tier | None = Field(default=None, description="from this tier on commits do not wait")

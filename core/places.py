@@ -12,6 +12,14 @@ _STEMS = {
 }
 
 
+_SCRIPTS = (".js", ".ts", ".tsx", ".jsx", ".mjs")
+
+
+def exports_values(path: str) -> bool:
+    """Whether a file is of a language that exports any value alike: a line does not tell a function from another."""
+    return path.lower().endswith(_SCRIPTS)
+
+
 def is_interface(path: str) -> bool:
     """Whether the name or a folder of a source file says that it is there for users."""
     pure = PurePosixPath(path.lower())

@@ -53,11 +53,29 @@ def changes_of(sha: str, day: date, changes: Iterable[PublicChange]) -> Iterator
 
 
 def table(changes: Iterable[Compatibility]) -> tuple[Compatibility, ...]:
-    """A day's changes, the most telling first; what several files or commits change alike stands there once.
+    """A day's changes by their net effect, the most telling first; they are given oldest first, merges last.
 
-    It stands there with the first of them that is given.
+    What several files or commits change alike stands there once, with the first that is given; what several commits
+    change one after the other, with the last of them.
     """
-    return _listed(changes)
+    given = list(changes)
+    names = [key for change in given for key in {_key(change, change.name), _key(change, _old_name(change))}]
+    if len(names) == len(set(names)):
+        return _listed(given)
+    chains = _Chains()
+    for change in given:
+        chains.follow(change)
+    return _listed(map(_told_by, chains.results()))
+
+
+def _told_by(change: NetChange) -> Compatibility:
+    """The step that tells the same as a net effect; else the effect itself, with its last step's commit."""
+    for step in change.steps:
+        if all(getattr(step, part) == getattr(change, part) for part in ("action", "name", "before", "after")):
+            return step
+    last = change.steps[-1]
+    known = {name: value for name, value in change if name != "steps"}
+    return Compatibility(**known, sha=last.sha, day=last.day)
 
 
 def net_changes(changes: Iterable[Compatibility]) -> tuple[NetChange, ...]:
@@ -229,8 +247,10 @@ def _owners(change: PublicChange) -> Iterator[str]:
     """The function of a parameter, and the class of a function or field."""
     if change.kind == "parameter":
         yield owner_of(change.name)
-    if change.kind in {"parameter", "function", "config"} and "." in owner_of(change.name):
-        yield owner_of(change.name).rpartition(".")[0]
+    if change.kind in {"parameter", "function", "config"}:
+        joint = "::" if "::" in owner_of(change.name) else "."
+        if owner := owner_of(change.name).rpartition(joint)[0]:
+            yield owner
 
 
 def _key(change: Compatibility, name: str) -> _Key:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from core.places import exports_values
 from report.changes import Compatibility, NetChange, is_local, is_required, owner_of, parameter_of
 from report.prose import clean, markdown_code
 
@@ -100,10 +101,14 @@ def _row(group: list[Change], labels: Labels) -> Row:
     action = "required" if is_required(first) else first.action
     return Row(
         action=labels.word(f"change_{action}"),
-        kind=labels.phrase(f"kind_{first.kind}", n=len(group)),
+        kind=labels.phrase(f"kind_{_kind(first)}", n=len(group)),
         text=_text(group, labels),
         steps=_steps(first),
     )
+
+
+def _kind(change: Change) -> str:
+    return "export" if change.kind == "function" and exports_values(change.path) else change.kind
 
 
 def _steps(change: Change) -> tuple[Step, ...]:

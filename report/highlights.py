@@ -124,9 +124,20 @@ def _lines(entries: Table, groups: Iterable[Sequence[int]]) -> Iterator[Highligh
 
 
 def _line(group: Sequence[Entry]) -> Highlight:
-    """The first sentence of what is written of the weightiest, or its title."""
+    """The first sentence of what is written of the weightiest, or its title; by the rules, the second as well.
+
+    Their first sentence hardly says more than the title does; the second names what changed, if it is short enough.
+    """
     entry = group[0]
     summary = clean(entry.analysis.summary) if entry.analysis else ""
     first = _SENTENCE.match(summary)
     text = (first[0] if first else summary) or entry.title
+    if (
+        first
+        and entry.analysis
+        and entry.analysis.origin != "model"
+        and (more := _SENTENCE.match(summary, first.end()))
+    ):
+        both = summary[: more.end()]
+        text = both if shorten(both, LINE_LIMIT) == both else text
     return Highlight(text=shorten(text, LINE_LIMIT), shas=tuple(one.sha for one in group))

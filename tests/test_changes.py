@@ -338,6 +338,22 @@ def test_the_days_table_links_to_the_commit_that_made_a_change_not_to_the_merge_
     assert [one.sha for one in alone.compatibility] == [sha_of(5)]
 
 
+def test_the_days_table_tells_what_is_left_at_its_end() -> None:
+    def told(*changes: PublicChange) -> list[tuple[str, str, str | None, str | None, str]]:
+        shown = report([record(n, facts=facts(changes=(each,))) for n, each in enumerate(changes, 1)])
+        return [(one.action, one.name, one.before, one.after, one.sha) for one in shown.compatibility]
+
+    assert told(default("--batch", "1", "2"), default("--batch", "2", "3")) == [
+        ("default_changed", "--batch", "1", "3", sha_of(2))
+    ]
+    assert told(change("flag", "added", "--x"), change("flag", "removed", "--x")) == []
+    assert told(change("flag", "added", "--x"), renamed("--x", "--y")) == [("added", "--y", None, None, sha_of(2))]
+    assert told(default("--batch", "1", "2"), change("flag", "added", "--x", None, "1")) == [
+        ("default_changed", "--batch", "1", "2", sha_of(1)),
+        ("added", "--x", None, "1", sha_of(2)),
+    ]
+
+
 def test_a_backtick_in_a_path_or_value_ends_no_code() -> None:
     ticked = "src/a|pipe`tick.py"
     one = day_report(0, {1: [change("function", "removed", "flush", path=ticked), default("--n", "'`'", "a`b``c")]})

@@ -21,6 +21,17 @@ ROLES = {
     "include/fmt/format.h": FileRole.INTERFACE,
     "src/turbomind/kernels/attention/decoding.cu": FileRole.KERNEL,
     "pytorch/kernels/cuda/pagedattention.py": FileRole.KERNEL,
+    "vllm/v1/sample/sampler.py": FileRole.SOURCE,
+    "sample/hello.py": FileRole.EXAMPLE,
+    "flashinfer/kda_kernels/decode.py": FileRole.KERNEL,
+    "moe_ep/kernel_src/shim/gemm.py": FileRole.KERNEL,
+    "sgl-kernel/python/sgl_kernel/gemm.py": FileRole.SOURCE,
+    "crates/uv-test/src/lib.rs": FileRole.TEST,
+    "scripts/smoke-test/run.sh": FileRole.TEST,
+    "docker/Dockerfile.cu128": FileRole.BUILD,
+    "mkdocs.yml": FileRole.DOCS,
+    "docs/requirements.txt": FileRole.DOCS,
+    "scripts/build.py.lock": FileRole.LOCK,
     "tests/test_app.py": FileRole.TEST,
     "pkg/server/server_test.go": FileRole.TEST,
     "src/components/Button.spec.tsx": FileRole.TEST,
@@ -29,7 +40,6 @@ ROLES = {
     "README.md": FileRole.DOCS,
     ".github/CONTRIBUTING.md": FileRole.DOCS,
     "LICENSE": FileRole.DOCS,
-    "mkdocs.yml": FileRole.DOCS,
     "examples/tutorial/app.py": FileRole.EXAMPLE,
     "sample/app.py": FileRole.EXAMPLE,
     "examples/simple/simple.cpp": FileRole.EXAMPLE,
@@ -274,6 +284,7 @@ def test_merges_and_bots() -> None:
     assert facts_from(commit("Merge branch 'x'"), None).merge
     assert facts_from(commit("Bump", author="dependabot[bot]"), None).bot
     assert not facts_from(commit("Bump", author="octocat"), None).bot
+    assert not facts_from(commit("Fix a crash", author="fixer-agent[bot]"), None).bot
 
 
 def test_without_a_diff_the_message_speaks_and_the_facts_say_so() -> None:

@@ -65,6 +65,14 @@ def test_what_must_be_acted_on_comes_first_and_a_pull_request_has_one_line() -> 
     ) == [("Drops Python 3.9", [3]), ("Adds `a.b`!", [2, 1])]
 
 
+def test_a_line_by_the_rules_names_what_changed_where_there_is_room() -> None:
+    short = "Changes `api`: “stop the penalty”. New default: `Options.penalty` (`1.1` → `1.0`). Third."
+    long = "Changes `api`: “stop the penalty”. " + "So many words " * 50 + "."
+    for summary, told in ((short, short.removesuffix(" Third.")), (long, "Changes `api`: “stop the penalty”.")):
+        by_rules = analysis(H, "en", summary=summary, origin="rules")
+        assert lines(record(1, H, analysis=by_rules))[0][0] == told
+
+
 def test_lines_that_say_the_same_are_one() -> None:
     alike = [record(n, H, analysis=analysis(H, "en", summary="Drops it.")) for n in (8, 9)]
     assert lines(*alike, *commits(M)) == [("Drops it.", [8, 9]), ("Changes `part_1`.", [1])]

@@ -201,18 +201,6 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [("dependency", "changed", "a/b", "1", " / ".join(f"{n}-devel-ubuntu24.04" for n in range(11, 14)) + " …")],
     ),
-    "a Go flag": (
-        edited("cmd/main.go", 'flag.String("addr", ":80", "x")', 'flag.String("addr", ":8080", "x")'),
-        [("flag", "default_changed", "--addr", '":80"', '":8080"')],
-    ),
-    "an exported function of TypeScript": (
-        edited("lib/index.ts", "export async function load(a) {"),
-        [("function", "removed", "load", None, None)],
-    ),
-    "a public function of Rust": (
-        edited("src/lib.rs", "", "pub fn parse(s: &str) {"),
-        [("function", "added", "parse", None, None)],
-    ),
 }
 
 
@@ -289,6 +277,35 @@ KINDS: dict[str, tuple[FileChange, Expected]] = {
     "dependency added beside a word that is quoted too": (
         edited("pyproject.toml", 'keywords = ["web"]', 'keywords = ["web", "flask"]\n"flask>=3",\n"sphinx-tabs>=3",'),
         [("dependency", "added", "flask", None, ">=3"), ("dependency", "added", "sphinx-tabs", None, ">=3")],
+    ),
+    "a version that a tool is told": (edited("pyproject.toml", "", 'python_version = "3.10"'), []),
+    "what developers alone install": (
+        edited("pyproject.toml", "", '[dependency-groups]\ndocker = [\n    "zigbuild>=0.23.0",\n]'),
+        [],
+    ),
+    "what a tool's table asks for": (
+        edited(
+            "pyproject.toml",
+            "",
+            '[tool.kernels.dependencies]\n"hub/moe" = ">=0.1.1"\n[tool.poetry.group.dev.dependencies]\npytest = "^8"',
+        ),
+        [("dependency", "added", "hub/moe", None, ">=0.1.1")],
+    ),
+    "what developers of a crate install, and what its users do": (
+        edited("Cargo.toml", "", '[dev-dependencies]\ninsta = "1.2"\n[dependencies]\nserde = "1.0"'),
+        [("dependency", "added", "serde", None, "1.0")],
+    ),
+    "what developers of a package install, and what its users do": (
+        edited(
+            "package.json",
+            "",
+            '  "devDependencies": {\n    "tsx": "^4.2"\n  },\n  "dependencies": {\n    "zod": "^4.0"\n  }',
+        ),
+        [("dependency", "added", "zod", None, "^4.0")],
+    ),
+    "a line of a package between two lists": (
+        edited("package.json", '    "zod": "^3.0"', '    "zod": "^4.0"'),
+        [("dependency", "changed", "zod", "^3.0", "^4.0")],
     ),
     "words that are no dependencies": (edited("pyproject.toml", 'select = ["B", "E"]', 'select = ["E", "F"]'), []),
 }

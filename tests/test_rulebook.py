@@ -97,6 +97,16 @@ QUOTES = {
     "Use x\n\nIt reads some bytes (e.g. `a`) of a peer. Then more.": "It reads some bytes (e.g. `a`) of a peer.",
     "Use x\n\n* widen the range\n\nAligns the values with others and more.\n\n* defer that": None,
     "Use x\n\n- one point of a list of such\n- another": None,
+    "Use x\n\nFollow-up to https://example.org/octo/cat/pull/12 and #13. It widens the range of all keys.": (
+        "It widens the range of all keys."
+    ),
+    "Use x\n\nCloses https://example.org/octo/cat/issues/834.\n\nAssisted-by: some model of some kind (1.2)": None,
+    "Use x\n\n### How was this tested?\nThe engine of two ranks: all passed.\n### What\nIt frees a buffer too much.": (
+        "It frees a buffer too much."
+    ),
+    "Use x\n\nKeep the workspace allocation of #3364 out of it all.": (
+        "Keep the workspace allocation of #3364 out of it all."
+    ),
     "Use x\n\n" + "a very long sentence " * 30 + ".": None,
 }
 
@@ -240,6 +250,12 @@ def test_names_stand_in_code_spans_that_hold() -> None:
     assert quoted("fix `generate` and `x") == "fix 'generate' and 'x"
     assert quoted("fix `generate`") == "fix `generate`"
     assert quoted("``x``") == "''x''"
+
+
+def test_a_long_title_is_cut_after_a_whole_word() -> None:
+    assert quoted("widen the range, " * 9, 150) == "widen the range, " * 8 + "widen the…"
+    assert quoted("a whole title that ends so…") == "a whole title that ends so…"
+    assert quoted("把" * 200) == "把" * 139 + "…"
 
 
 def test_width_counts_an_ascii_word_as_one() -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 
 from core.models import ChangeType, Facts, FileRole, Tier
+from core.places import is_interface
 from workers.message import Message
 from workers.reach import is_aside
 
@@ -23,6 +24,8 @@ _TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
 # So few lines of code beside the tests that a title is about are by the way.
 _BY_THE_WAY = 12
 _ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS}
+_BEYOND = re.compile(r"\b(?:out.of.bounds|buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
+_HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
 _BY_MEANING = {
     "fix": ChangeType.BUGFIX,
     "feature": ChangeType.FEATURE,
@@ -81,7 +84,9 @@ def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    if "security" in (*message.title_marks, *message.prefixes) or message.danger:
+    kernels = _within_kernels(facts, message)
+    told = "security" in message.title_marks and not kernels
+    if told or "security" in message.prefixes or message.danger:
         return ChangeType.SECURITY
     if {"advisory", "unsafe_removed"} & set(facts.marks):
         return ChangeType.SECURITY
@@ -91,11 +96,31 @@ def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
         FileRole.MANIFEST in facts.roles
         and _dependencies(facts)
         and (facts.code_lines < 200 or message.meaning == "bump")
+        and not _needs_them(facts, message)
     ):
         return ChangeType.DEPENDENCY
-    if tier is Tier.HIGH and "security" in facts.marks and "security" not in message.body_marks:
+    # What is new guards itself too; a guard where there was none before is what security is about.
+    new = message.meaning == "feature" or "new_module" in facts.marks
+    if (
+        tier is Tier.HIGH
+        and "security" in facts.marks
+        and "security" not in message.body_marks
+        and not (new or kernels)
+    ):
         return ChangeType.SECURITY
     return None
+
+
+def _within_kernels(facts: Facts, message: Message) -> bool:
+    """Whether a kernel reads or writes beyond its data: wrong results or a crash, nobody's way in."""
+    kernels = {role for role in facts.roles if role in _CODE} == {FileRole.KERNEL}
+    return kernels and bool(_BEYOND.search(message.core)) and not _HOLE.search(message.core)
+
+
+def _needs_them(facts: Facts, message: Message) -> bool:
+    """Whether dependencies come along with a mend or a feature that is in the code."""
+    code = sum(count for role, count in facts.roles.items() if role in _CODE)
+    return message.meaning in {"fix", "feature"} and code > facts.roles.get(FileRole.MANIFEST, 0)
 
 
 def _dependencies(facts: Facts) -> bool:
@@ -105,7 +130,8 @@ def _dependencies(facts: Facts) -> bool:
 def _breaks_callers(facts: Facts, message: Message) -> bool:
     gone = [change for change in facts.changes if change.action in {"removed", "renamed"}]
     named = any(change.kind in _BROKEN for change in gone)
-    changed_default = any(c.kind == "flag" and c.action == "default_changed" for c in facts.changes)
+    defaults = [change for change in facts.changes if change.action == "default_changed"]
+    changed_default = any(c.kind == "flag" or (c.kind == "config" and is_interface(c.path)) for c in defaults)
     many = sum(change.kind in {"class", "function", "parameter"} for change in gone) >= 8
     fresh = message.meaning == "feature" and "new_module" in facts.marks
     return "incompatible" in message.title_marks or ((named or changed_default or many) and not fresh)

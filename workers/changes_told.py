@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.models import Facts, FileRole, PublicChange
+from core.places import exports_values
 from report.labels import Labels
 from workers.fileroles import role_of_path
 from workers.phrasing import code, joined, listed, spaced
@@ -24,7 +25,8 @@ def changes_told(facts: Facts, words: Labels, limit: int, names: int = 3) -> lis
 def told(changes: Sequence[PublicChange], words: Labels, names: int) -> list[str]:
     """A sentence for each kind of change among these, what users see first."""
     groups: dict[tuple[str, str], list[PublicChange]] = {}
-    for change in changes:
+    # A header and what it declares may change alike: a sentence names no file, and each name once.
+    for change in {(each.action, each.kind, each.name, each.before, each.after): each for each in changes}.values():
         groups.setdefault((change.action, _kind(change)), []).append(change)
     ordered = sorted(groups.values(), key=lambda group: not is_outer(group[0]))
     return [spaced(_sentence(group, words, names)) for group in ordered]
@@ -63,6 +65,8 @@ def _kind(change: PublicChange) -> str:
     """The key of the word for its kind; what a Dockerfile or CMake file asks for is not what users install."""
     if is_platform(change):
         return "platform"
+    if change.kind == "function" and exports_values(change.path):
+        return "export"
     return "build" if change.kind == "dependency" and role_of_path(change.path) is FileRole.BUILD else change.kind
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
+from workers.dependencies import OWN_PART
 from workers.hunks import Hunk, docstring_lines, has_docstrings
 from workers.looks import only_imports, same_code, same_words
 
@@ -96,7 +97,7 @@ _PIPELINE_LINES = 20
 _PLATFORM = re.compile(
     r"(?:cuda|rocm|py(?:thon|ver)?|torch|manylinux|glibc|arch|platforms?)[\w-]{0,20}\s?[:=].{0,80}\d", re.IGNORECASE
 )
-_ACTION_PIN = re.compile(r"^\s*(?:- )?(?:uses|- name|name|runs-on|#)\b|^\s*$")
+_ACTION_PIN = re.compile(r"^\s*(?:- )?(?:uses|- name|name|runs-on)\b|^\s*(?:#|$)")
 
 
 @dataclass
@@ -175,7 +176,9 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     if role in CODE_ROLES and change.status != "removed":
         tally.removed += removed
         tally.added += added
-    tally.version_only = tally.version_only and all(_VERSION.match(line) for line in (*removed, *added))
+    tally.version_only = tally.version_only and all(
+        _VERSION.match(line) or (role is FileRole.MANIFEST and OWN_PART.match(line)) for line in (*removed, *added)
+    )
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
     tally.counted += 0 if parts else change.additions + change.deletions
     renamed = change.status == "renamed"

@@ -9,11 +9,13 @@ from pathlib import PurePosixPath
 _REQUIREMENT = re.compile(
     r"^\s{0,8}([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,4}((?:[<>=!~]=?|@)[^;#\n]{0,100})?(?:;.{0,120})?(?:\s#.{0,200})?$"
 )
-_QUOTED = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}((?:[<>=!~]=?)[^\"';]{1,80})[\"';]")
+_QUOTED = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}((?:[<>]|[<>=!~]=)[^\"';]{1,80})[\"';]")
 _BARE = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}[\"';]")
 _PYTHON = re.compile(r"\b(?:requires-python|python_requires|python)\s?=\s?[\"']([^\"']{1,40})[\"']")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d{1,2})[\"']")
 _KEY_VERSION = re.compile(r"^\s{0,8}[\"']?([A-Za-z@][\w@/.-]{0,80})[\"']?\s?[=:]\s?(?:\{[^\n]{0,60}version ?= ?)?[\"']([\^~>=<*v]{0,2}\d[^\"'\n]{0,40})[\"']")  # fmt: skip # noqa: E501
+# A part of the same workspace, which is versioned with it.
+OWN_PART = re.compile(r"^\s{0,8}[\w-]{1,80}\s?=\s?\{(?=[^\n]{0,200}\bpath\s?=)[^\n]{0,60}\bversion\s?=")
 _GO = re.compile(
     r"^\s{0,8}(?:require )?([\w.-]{1,60}\.[\w./-]{1,100}|go|toolchain) (v?\d[\w.+-]{0,60}|go\d[\w.]{0,20})\b"
 )
@@ -38,7 +40,6 @@ _NOT_DEPENDENCIES = frozenset(
         "name",
         "description",
         "edition",
-        "rust-version",
         "schema",
         "$schema",
         "line-length",
@@ -56,6 +57,17 @@ _NOT_DEPENDENCIES = frozenset(
 )
 
 
+# A file that holds the version of one thing; that of the project itself is called VERSION.
+PIN = re.compile(r"[A-Z][A-Z0-9]{1,40}(?:_[A-Z0-9]{1,40}){0,4}_VERSION")
+_SECTIONED = frozenset({"pyproject.toml", "cargo.toml", "package.json"})
+_SECTION = re.compile(r"^(?:\[{1,2}([\w.\"' -]{1,80})\]|\s{1,8}\"(\w{1,40})\": ?\{)")
+_ASIDE = re.compile(
+    r"dependency-groups|(?:workspace\.)?dev-dependencies|(?:target\..{1,60}\.)?dev-dependencies|devDependencies"
+    r"|tool\.(?![\w.-]{0,60}(?:dependencies|extras)$)|tool\.[\w.-]{0,40}\b(?:group|dev)\b|scripts$|config$"
+)
+_COMMIT = re.compile(r"^([0-9a-f]{10})[0-9a-f]{30}$")
+_SCRIPTS = (".sh", ".bash", ".ps1", ".mk", "makefile", "justfile")
+_CODE = (".py", ".js", ".ts", ".rb", ".pl", ".example")
 # Where every key with a version is a dependency; in other files of a build it is one only by its name.
 _MANIFESTS = frozenset(
     ("package.json", "cargo.toml", "gemfile", "pom.xml", "pipfile", "build.gradle", "build.gradle.kts", "composer.json",
@@ -65,8 +77,10 @@ _PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
 
 def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
-    """Name → version bound ("" when unbound) of what one side of a hunk asks for."""
+    """Name → version bound ("" when unbound) of what one side of a hunk asks for, as far as users get it."""
     name = PurePosixPath(path.lower()).name
+    if name in _SECTIONED:
+        lines = _delivered(lines)
     if name.startswith("dockerfile") or name.endswith((".dockerfile", "containerfile")) or ".dockerfile" in name:
         return _docker(lines)
     if name == "cmakelists.txt" or name.endswith(".cmake"):
@@ -77,8 +91,33 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
         return _requirements(lines)
     if name in _PYTHON_PROJECT:
         return _python_project(lines) | (_keyed(lines) if name == "pyproject.toml" else {})
+    if PIN.fullmatch(PurePosixPath(path).name):
+        return _pinned(PurePosixPath(path).name, lines)
+    if name.endswith(_SCRIPTS):
+        return {key: value for key, value in _keyed(lines).items() if key.isupper() and _VERSIONED.search(key)}
+    if name.endswith(_CODE):
+        return {}
     asked = _keyed(lines)
     return asked if name in _MANIFESTS else {key: value for key, value in asked.items() if _VERSIONED.search(key)}
+
+
+def _delivered(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines without those of a section, in view, that only developers install or a tool reads."""
+    kept, aside = list[str](), False
+    for line in lines:
+        if (line[:1] == "[" or line.rstrip().endswith("{")) and (found := _SECTION.match(line)):
+            aside = bool(_ASIDE.match(found.group(1) or found.group(2)))
+        elif line.strip() in {"}", "},"}:
+            aside = False
+        if not aside:
+            kept.append(line)
+    return tuple(kept)
+
+
+def _pinned(name: str, lines: tuple[str, ...]) -> dict[str, str]:
+    """What a file such as LLAMA_CPP_VERSION says by its one word."""
+    words = [_COMMIT.sub(r"\1", line.strip()) for line in lines if line.strip()]
+    return {name.removesuffix("_VERSION"): words[0]} if len(words) == 1 and " " not in words[0] else {}
 
 
 def bare_names(path: str, lines: tuple[str, ...]) -> set[str]:
@@ -114,10 +153,11 @@ def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
 
 
 def _keyed(lines: tuple[str, ...]) -> dict[str, str]:
-    found = (_KEY_VERSION.match(line) for line in lines)
-    return {
+    found = (_KEY_VERSION.match(line) for line in lines if not OWN_PART.match(line))
+    asked = {
         match.group(1): match.group(2) for match in found if match and match.group(1).lower() not in _NOT_DEPENDENCIES
     }
+    return {"rust" if name == "rust-version" else name: bound for name, bound in asked.items()}
 
 
 def _docker(lines: tuple[str, ...]) -> dict[str, str]:

@@ -5,16 +5,18 @@ Every extractor reads at most a bounded part of a line and of a patch, so a host
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from core.models import Commit, Diff, Facts, FileChange, FileRole
+from core.robots import is_upkeep_robot
 from workers.code_marks import code_marks
 from workers.fileroles import area_of, role_of
 from workers.hunks import Hunk, hunks
 from workers.lifecycle import deprecations, migrations
-from workers.message import Message, is_bot, read_message
+from workers.message import Message, read_message
 from workers.public_changes import public_changes
 from workers.symbols import touched
 
@@ -28,6 +30,8 @@ READ_LIMIT = 6_000_000
 UNCOUNTED_ROLES = frozenset(
     {FileRole.TEST, FileRole.DOCS, FileRole.EXAMPLE, FileRole.CI, FileRole.GENERATED, FileRole.VENDORED, FileRole.LOCK}
 )
+# Rust keeps the tests of a file at its end; git's header of a hunk there names their module.
+_TESTS_WITHIN = re.compile(r"^(?:pub )?mod (?:\w{1,40}_)?tests?\b")
 _Parts = list[tuple[FileChange, FileRole, list[Hunk]]]
 
 
@@ -54,7 +58,11 @@ def _read(changes: list[FileChange]) -> _Parts:
     for change in changes:
         role = role_of(change)
         read = change.patch if change.patch and (role not in UNCOUNTED_ROLES or role is FileRole.CI) else ""
-        parts.append((change, role, list(hunks(read[:budget])) if read and budget > 0 else []))
+        found = list(hunks(read[:budget])) if read and budget > 0 else []
+        if change.path.endswith(".rs") and found:
+            product = [hunk for hunk in found if not _TESTS_WITHIN.match(hunk.context)]
+            role, found = role if product else FileRole.TEST, product
+        parts.append((change, role, found))
         budget -= len(read)
     return parts
 
@@ -84,7 +92,7 @@ def _facts(commit: Commit, message: Message, diff: Diff, parts: _Parts, watch_pa
         reverts=message.reverts,
         series=message.series,
         breaking=message.breaking,
-        bot=is_bot(commit.login, commit.author),
+        bot=is_upkeep_robot(commit.login, commit.author),
         merge=len(diff.parents) > 1 or (unread and message.merge),
         parents=diff.parents,
         benchmarks=message.benchmarks,

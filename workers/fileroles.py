@@ -18,8 +18,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _TEST_DIRS = _words(
-    """test tests testing autotest e2e unittest unittests spec specs __tests__ testdata fixtures conformance
-    integration-tests integration_tests integration-test unit-tests unit_tests load_tests load-tests loadtests"""
+    """test tests testing autotest e2e unittest unittests spec specs __tests__ testdata fixtures conformance"""
 )
 _DOC_DIRS = _words("""doc docs documentation website man changelog changelogs news newsfragments changes.d""")
 _EXAMPLE_DIRS = _words(
@@ -64,7 +63,11 @@ _DOC_NAMES = _words(
     """license licence notice authors contributors copying readme changes changelog news history contributing
     security code_of_conduct citation"""
 )
-_DOC_SITES = _words("""mkdocs.yml mkdocs.yaml docusaurus.config.js docusaurus.config.ts book.toml antora.yml""")
+# What a site of documents is made by.
+_SITE_NAMES = _words(
+    """mkdocs.yml mkdocs.yaml docusaurus.config.js docusaurus.config.ts sidebars.js sidebars.ts book.toml typedoc.json
+    doxyfile"""
+)
 _DOC_SUFFIXES = _words(""".md .rst .adoc .mdx .po .pot .bib .cff""")
 _BINARY_SUFFIXES = _words(
     """.png .jpg .jpeg .gif .ico .webp .pdf .zip .gz .whl .so .dll .bin .pt .npy .mp4 .wav .ttf .woff .woff2 .jar
@@ -80,10 +83,18 @@ _SOURCE_SUFFIXES = _words(
 )
 
 _TEST_STEM = re.compile(r"^(?:test_.*|.*_tests?|conftest|.*[.-](?:test|spec|e2e))$")
+_TEST_FOLDER = re.compile(r"-tests?$|_tests$")  # crates/app-test, scripts/smoke-test, load_tests
 _GENERATED = re.compile(r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$")
 _REQUIREMENTS = re.compile(r"^(?:requirements?(?:[-_.].*)?|.*[-_.]requirements?)\.(?:txt|in)$")
 _TOOLING = re.compile(r"(?:^|[-_./])(?:test|tests|dev|develop|docs?|readthedocs|lint|ci|bench\w*|typing)(?:[-_./]|$)")
 _DOCKERFILE = re.compile(r"^(?:dockerfile(?:[-_.].*)?|.*\.dockerfile|containerfile)$")
+# `sgl-kernel` holds a package with kernels and what calls them; `kda_kernels` and `kernel_src` the kernels alone.
+_KERNEL_FOLDER = re.compile(r"(?:^|[-_])kernels$|^kernel(?:[-_]src)?$")
+_PAGES = frozenset({".ts", ".tsx", ".js", ".jsx", ".mjs"})
+_PAGE_ROOTS = frozenset({"frontend", "webui", "web-ui", "dashboard"})
+_PROGRAMS = frozenset({".go", ".h", ".m", ".c"})
+_HEADERS = frozenset({".h", ".hpp", ".hh", ".hxx", ".inl"})
+_NATIVE_ROOTS = frozenset({"src", "csrc", "detail", "impl"})
 _SOURCE_ROOTS = frozenset({"src", "lib", "pkg", "source", "packages", "internal", "crates", "python", "include"})
 
 
@@ -107,7 +118,7 @@ def role_of_path(path: str) -> FileRole:
 
 
 def _role_by_exact_name(name: str, folders: frozenset[str]) -> FileRole | None:
-    if name in _LOCK_NAMES:
+    if name in _LOCK_NAMES or name.endswith(".lock"):
         return FileRole.LOCK
     if _GENERATED.search(name) or folders & _GENERATED_DIRS:
         return FileRole.GENERATED
@@ -125,7 +136,9 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     # A package may be called `testing` or `spec` and be the product; its files are tests only below a test folder.
     if folders & (_TEST_DIRS - {"testing", "spec"}) or _TEST_STEM.match(pure.stem):
         return FileRole.TEST
-    if pure.stem in _DOC_NAMES or pure.suffix in _DOC_SUFFIXES or name in _DOC_SITES or folders & _DOC_DIRS:
+    if any(map(_TEST_FOLDER.search, folders)):
+        return FileRole.TEST
+    if pure.stem in _DOC_NAMES or name in _SITE_NAMES or pure.suffix in _DOC_SUFFIXES or folders & _DOC_DIRS:
         return FileRole.DOCS
     if _is_example(pure, folders):
         return FileRole.EXAMPLE
@@ -148,9 +161,11 @@ def _is_example(pure: PurePosixPath, folders: frozenset[str]) -> bool:
 def _manifest_role(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:
     """A manifest that users install from is one; what only tests, documents or tools install counts as those."""
     listed = _REQUIREMENTS.match(pure.name) or ("requirements" in folders and pure.suffix in {".txt", ".in"})
-    if not listed and pure.name not in _MANIFEST_NAMES:
+    if not listed and pure.name not in _MANIFEST_NAMES and not pure.name.endswith("_version"):
         return None
-    if folders & _TEST_DIRS or folders & _EXAMPLE_DIRS or folders & _DOC_DIRS:
+    if folders & _DOC_DIRS:
+        return FileRole.DOCS
+    if folders & _TEST_DIRS or folders & _EXAMPLE_DIRS:
         return FileRole.CI
     if listed and _TOOLING.search(str(pure)):
         return FileRole.CI
@@ -161,7 +176,7 @@ def _role_by_suffix(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     suffix = pure.suffix
     if suffix in _BINARY_SUFFIXES:
         return FileRole.BINARY
-    if suffix in _KERNEL_SUFFIXES or (folders & {"kernel", "kernels"} and suffix in _SOURCE_SUFFIXES):
+    if suffix in _KERNEL_SUFFIXES or (suffix in _SOURCE_SUFFIXES and any(map(_KERNEL_FOLDER.search, folders))):
         return FileRole.KERNEL
     if suffix in _SOURCE_SUFFIXES:
         public = is_interface(str(pure))
@@ -183,6 +198,16 @@ def area_of(path: str) -> str:
 
 @lru_cache(maxsize=8192)
 def is_private(path: str) -> bool:
-    """Whether a path is under a folder or file whose name begins with an underscore (not `__init__`)."""
-    parts = PurePosixPath(path[:PATH_LIMIT]).parts
-    return any(part.startswith("_") and not part.startswith("__") for part in parts) or "internal" in parts
+    """Whether a path is under a folder or file whose name begins with an underscore (not `__init__`).
+
+    So is a header of C or C++ beside its sources, as users include what lies elsewhere, a program of Go's, and
+    the pages that a server brings along.
+    """
+    pure = PurePosixPath(path[:PATH_LIMIT])
+    if pure.suffix in _PROGRAMS and "cmd" in pure.parts:
+        return True
+    if pure.suffix in _PAGES and not _PAGE_ROOTS.isdisjoint(pure.parts):
+        return True
+    if pure.suffix in _HEADERS and not _NATIVE_ROOTS.isdisjoint(pure.parts) and not is_interface(path):
+        return True
+    return any(part.startswith("_") and not part.startswith("__") for part in pure.parts) or "internal" in pure.parts

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models import RevertOf
+from core.robots import is_upkeep_robot
 from workers.measurements import measurements
 from workers.vocabulary import ASIDE, CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
@@ -27,10 +28,11 @@ _SERIES = re.compile(r"(?<![\w./])(\d{1,2})\s?/\s?(\d{1,2}|[nN])(?![\w./])")
 _REVERT_TITLE = re.compile(r"^(?:revert|back out|backout|undo)\b[:\s]{0,3}", re.IGNORECASE)
 _REVERTED_SHA = re.compile(r"\b(?:reverts?|back(?:s|ed)? out|undo(?:es)?) commit ([0-9a-f]{7,64})\b", re.IGNORECASE)
 _BREAKING = re.compile(r"\bBREAKING[ -]?(?:CHANGES?|API)?\b|^breaking changes?:", re.MULTILINE)
-_TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|pull-request|acked-by|tested-by|cc)\b",
-                      re.IGNORECASE)  # fmt: skip
+_TRAILER = re.compile(
+    r"^(?:(?=[a-z-]{4,45} ?:)(?:[a-z-]{2,42}-by|change-id|pull-request|co-?authors?|ai-usage) ?:|cc\b)", re.IGNORECASE
+)
 _COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IGNORECASE | re.MULTILINE)
-_BOT = re.compile(r"\[bot\]$|^(?:dependabot|renovate|pre-commit-ci|github-actions|mergify)\b", re.IGNORECASE)
+_BOT = re.compile(r"\[bot\]$", re.IGNORECASE)
 
 _MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
 _STATED = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in STATED.items())
@@ -121,11 +123,6 @@ def read_message(message: str) -> Message:
     )
 
 
-def is_bot(*names: str | None) -> bool:
-    """Whether one of an author's names is a known robot's."""
-    return any(bool(name and _BOT.search(name[:100])) for name in names)
-
-
 def danger_rank(text: str) -> int | None:
     """How grave an attack or weakness the text names, in words that mean nothing else: 0 gravest, None for none."""
     return next((rank for rank, pattern in enumerate(_DANGERS) if pattern.search(text)), None)
@@ -214,7 +211,7 @@ def _series(title: str) -> tuple[int, int] | None:
 def _coauthors(body: str) -> tuple[str, ...]:
     """The people named in trailers, without their addresses."""
     names = (one_line(name, 80) for name in _COAUTHOR.findall(body))
-    return tuple(dict.fromkeys(name for name in names if not is_bot(name)))[:10]
+    return tuple(dict.fromkeys(name for name in names if not (_BOT.search(name) or is_upkeep_robot(name))))[:10]
 
 
 def _prose(body: str) -> str:

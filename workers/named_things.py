@@ -1,4 +1,4 @@
-"""One side of a hunk → the flags, environment variables, routes, metrics and exports it names; pure, bounded."""
+"""One side of a hunk → the flags, environment variables, routes and metrics it names; pure, bounded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["function", "class", "flag", "environment", "route", "metric"]
+Kind = Literal["flag", "environment", "route", "metric"]
 
 _CALL_CHARS = 900
 _VALUE_CHARS = 300
@@ -21,7 +21,17 @@ _GO_FLAG = re.compile(
     r"\b(?:flag|flags|pflag|fs|cmd\.Flags\(\)|cmd\.PersistentFlags\(\))\.\w{3,16}\((?:&[\w.]{1,60}, )?"
     r"\"([\w-]{2,60})\", ?(?:\"\w?\", ?)?([^,\n]{1,60})"
 )
-_RUST_FLAG = re.compile(r"#\[(?:arg|clap|structopt)\([^\n]{0,120}\blong ?= ?\"([\w-]{2,60})\"")
+# An attribute of clap's, and what stands between it and the field that it is about.
+_RUST_ARGUMENT = re.compile(r"#\[(?:arg|clap|structopt)\(")
+_RUST_FIELD = re.compile(
+    r"\)\]\s{0,60}(?:(?://|#\[)[^\n]{0,200}\n\s{0,60}){0,12}(?:pub(?:\(\w{1,12}\))? )?(?:r#)?([a-z]\w{1,60}):"
+)
+_RUST_LONG = re.compile(r"(?:^|[\s,(])long\b(?:\s?=\s?\"([\w-]{2,60})\")?")
+_RUST_DEFAULT = re.compile(r"\bdefault_value(?:_t|s_t)?\s?=\s?(?=\S)")
+_RUST_HIDDEN = re.compile(r"\bhide\s?=\s?true\b")
+_RUST_ENVIRONMENT = re.compile(
+    r"(?:^|[\s,(])env\b(?:\s?=\s?(?:\"([A-Z][A-Z0-9_]{2,60})\"|(?:\w{1,40}::){1,3}([A-Z][A-Z0-9_]{2,60})))?"
+)
 _GFLAG = re.compile(
     r"\b(?:DEFINE_(?:bool|int32|int64|uint64|string|double)|ABSL_FLAG)\("
     r"(?:[\w:]{1,40}, ?)?(\w{2,60}), ?([^,\n]{1,60}),"
@@ -33,7 +43,20 @@ _ENVIRONMENT = re.compile(
     r"\s?[\"']([A-Z][A-Z0-9_]{2,60})[\"'](?:, ?([^,\n)]{1,60}))?(?!\]\s?=[^=])"
 )
 _NODE_ENVIRONMENT = re.compile(r"\bprocess\.env(?:\.|\[[\"'])([A-Z][A-Z0-9_]{2,60})")
+# A variable's name that a constant holds under the same name, or that a table of typed readers is asked for.
+_CONSTANT_ENVIRONMENT = re.compile(r"\bconst ([A-Z][A-Z0-9]{0,30}_[A-Z0-9_]{1,60}): &(?:'static )?str = \"\1\"")
+_READ_ENVIRONMENT = re.compile(
+    r"=\s(?:Bool|String|Uint|Int|Float|Duration|Var)\w{0,16}\("
+    r"\"([A-Z][A-Z0-9]{0,30}_[A-Z0-9_]{1,60})\"(?:, ?([^,\n)]{1,60}))?"
+)
+_READERS = ('str = "', "= Bool", "= String", "= Uint", "= Int", "= Float", "= Duration", "= Var(")
 _TABLE_ENVIRONMENT = re.compile(r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\(([^()\n]{0,60})\)", re.MULTILINE)
+
+# What makes a Python function one that runs on a device.
+_DEVICE_CODE = (
+    "@triton.jit", "@gluon.jit", "@cute.kernel", "@cute.jit", "@tilelang.jit", "@T.prim_func", "@cuda.jit",
+    "@wp.kernel", "@nki.jit",
+)  # fmt: skip
 
 _ROUTE = re.compile(
     r"@[\w.]{1,40}\.(?:route|get|post|put|patch|delete|websocket|api_route)\("
@@ -45,33 +68,10 @@ _METRIC = re.compile(
     r"\s{0,24}(?:name ?= ?)?[\"']([a-zA-Z][\w:]{3,80})[\"']"
 )
 
-# A line that exports something: the word for its kind, then its name.
-_JAVASCRIPT = re.compile(r"^export (?:default )?(?:async )?(function|class|const|interface|type|enum)\*? (\w{1,80})")
-_GO = re.compile(r"^(func|type) (?:\(\w{0,30} ?\*?\w{1,60}\) )?([A-Z]\w{0,80})")
-_RUST = re.compile(
-    r"^\s{0,12}pub (?:async |unsafe |const |extern \"C\" ){0,3}(fn|struct|enum|trait|type|mod) (\w{1,80})"
-)
-_JAVA = re.compile(
-    r"^\s{0,12}public (?:static |final |abstract |async |override |virtual |sealed ){0,4}"
-    r"(class|interface|enum|record|[\w<>\[\],.?]{1,60}) (\w{1,80})"
-)
-_C = re.compile(
-    r"^\s{0,8}(?:(class|struct|enum class|enum) (?:[A-Z_]{3,40} )?"
-    r"(\w{1,80})(?! ?;)\b"
-    r"|(?:[\w:<>,*&~]{1,60} ){1,5}[*&]{0,2}(\w{1,80})\([^;{}]{0,200}[;{]$)"
-)
-_EXPORTS = {
-    **dict.fromkeys((".js", ".ts", ".tsx", ".jsx", ".mjs"), _JAVASCRIPT),
-    ".go": _GO,
-    ".rs": _RUST,
-    **dict.fromkeys((".java", ".cs", ".kt"), _JAVA),
-    **dict.fromkeys((".h", ".hpp", ".hh", ".hxx"), _C),
-}
 _PREPROCESSED = (".h", ".hpp", ".hh", ".hxx", ".inl", ".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".hip", ".m", ".mm")
 _CONDITION = re.compile(r"^\s{0,8}#\s{0,4}(if|ifdef|ifndef|else|elif|endif)\b\s{0,4}(.{0,20})")
 _CONDITIONS = re.compile(r"^[ +-]\s{0,8}#\s{0,4}(?:if|el|endif)", re.MULTILINE)  # any of these, in a patch
 _NEVER = re.compile(r"^(?:0|false)\b")
-_TYPE_WORDS = frozenset({"class", "interface", "enum", "struct", "trait", "type", "record", "enum class"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +113,20 @@ def _enter(dead: list[bool], word: str, *, never: bool) -> None:
 Finder = Callable[[str], Iterator[Named]]
 
 
-def finders(text: str) -> tuple[Finder, ...]:
-    """Which of the flags, environment variables, routes and metrics there may be in a text, or in a part of it."""
-    return tuple(finder for finder, hinted in _FINDERS if hinted(text))
+def finders(text: str, *, kernel: bool = False) -> tuple[Finder, ...]:
+    """Which of the flags, environment variables, routes and metrics there may be in a text, or in a part of it.
+
+    A file of kernels takes flags only where it is run by itself, to try them: those are no user's.
+    """
+    found = tuple(finder for finder, hinted in _FINDERS if hinted(text))
+    alone = _flags in found and (kernel or any(word in text for word in _DEVICE_CODE))
+    return tuple(finder for finder in found if finder is not _flags) if alone else found
 
 
 def named_things(text: str, found_by: tuple[Finder, ...]) -> Iterator[Named]:
     """Flags, environment variables, routes and metrics in one side of a hunk, in any language."""
     for finder in found_by:
         yield from finder(text)
-
-
-def exports(path: str, lines: tuple[str, ...]) -> Iterator[Named]:
-    """What a file in a language other than Python exports; C and C++ by their headers."""
-    pattern = _EXPORTS.get(path[path.rfind(".") :].lower())
-    if pattern is None:
-        return
-    for line in lines:
-        if found := pattern.match(line):
-            words = [group for group in found.groups() if group]
-            if not words[-1].startswith("_") and words[-1] not in {"if", "for", "while", "return", "switch", "sizeof"}:
-                yield Named("class" if words[0] in _TYPE_WORDS else "function", words[-1])
 
 
 def _may_call(text: str) -> bool:
@@ -161,8 +154,23 @@ def _flags(text: str) -> Iterator[Named]:
             for found in pattern.finditer(text):
                 yield Named("flag", f"--{found.group(1)}", _value(text, found.start(2)))
     if "#[" in text:
-        for found in _RUST_FLAG.finditer(text):
-            yield Named("flag", f"--{found.group(1)}")
+        yield from _of_clap(text)
+
+
+def _of_clap(text: str) -> Iterator[Named]:
+    """The flags of a Rust program, and the variables that stand for them; both are called as their field may be."""
+    for call in _RUST_ARGUMENT.finditer(text):
+        arguments = _call(text, call.end())
+        end = call.end() + len(arguments)
+        field = _RUST_FIELD.match(text, end)
+        default, hidden = _RUST_DEFAULT.search(arguments), bool(_RUST_HIDDEN.search(arguments))
+        value = _value(arguments, default.end()) if default else None
+        if (long := _RUST_LONG.search(arguments)) and (name := long[1] or (field and field[1].replace("_", "-"))):
+            yield Named("flag", f"--{name}", value, hidden=hidden)
+        if variable := _RUST_ENVIRONMENT.search(arguments):
+            name = variable[1] or variable[2] or (field and field[1].upper())
+            if name:
+                yield Named("environment", name, value, hidden=hidden)
 
 
 def _call(text: str, start: int) -> str:
@@ -195,7 +203,7 @@ def _end(piece: str, stops: str) -> tuple[int, bool]:
 
 
 def _may_read_environment(text: str) -> bool:
-    return "env" in text or "Env" in text
+    return "env" in text or "Env" in text or any(reader in text for reader in _READERS)
 
 
 def _environment(text: str) -> Iterator[Named]:
@@ -207,6 +215,12 @@ def _environment(text: str) -> Iterator[Named]:
             yield Named("environment", found.group(1))
         for found in _TABLE_ENVIRONMENT.finditer(text):
             yield Named("environment", found.group(1), found.group(2).strip() or None)
+        if _READERS[0] in text:
+            for found in _CONSTANT_ENVIRONMENT.finditer(text):
+                yield Named("environment", found.group(1))
+        if any(reader in text for reader in _READERS[1:]):
+            for found in _READ_ENVIRONMENT.finditer(text):
+                yield Named("environment", found.group(1), _value(text, found.start(2)) if found.group(2) else None)
 
 
 def _may_route(text: str) -> bool:

@@ -24,8 +24,11 @@ def code(name: str) -> str:
 
 
 def quoted(title: str, limit: int = TITLE_LIMIT) -> str:
-    """An untrusted title to be quoted: one line, bounded, its code spans kept only where they are whole."""
+    """An untrusted title to be quoted: one line, cut after a whole word, its code spans kept where they are whole."""
     text = one_line(title, limit)
+    if text.endswith("…") and not title.rstrip().endswith("…"):
+        words = text.rpartition(" ")[0].rstrip(" ,;:")
+        text = f"{words}…" if len(words) > limit // 2 else text
     return text if "`" not in _SPAN.sub("", text) else text.replace("`", "'")
 
 

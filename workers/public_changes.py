@@ -10,9 +10,11 @@ from typing import Literal, NamedTuple
 
 from core.models import FileChange, FileRole, PublicChange
 from workers.dependencies import SEVERAL, bare_names, dependencies
+from workers.exports import exports
+from workers.fields import Field, fields
 from workers.fileroles import is_private, role_of_path
 from workers.hunks import Hunk
-from workers.named_things import Finder, Named, compiled, exports, finders, is_conditional, named_things
+from workers.named_things import Finder, Named, compiled, finders, is_conditional, named_things
 from workers.signatures import ConfigField, Definition, definitions
 
 Kind = Literal["function", "class", "parameter", "flag", "environment", "config", "route", "metric", "dependency"]
@@ -47,6 +49,8 @@ class _Side:
     bounds: dict[str, set[str]] = field(default_factory=dict)
     bare: dict[str, str] = field(default_factory=dict)
     unclear: set[tuple[str, str]] = field(default_factory=set)
+    # Where only a value stands: that it is missing on the other side says nothing.
+    partial: set[tuple[Kind, str]] = field(default_factory=set)
     hidden: set[tuple[Kind, str]] = field(default_factory=set)
 
 
@@ -66,7 +70,8 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     for change, role, parts in files:
         paths[change.path] = role
         patch = change.patch or ""
-        file, conditional = _File(change.path, role, finders(patch)), is_conditional(change.path, patch)
+        file = _File(change.path, role, finders(patch, kernel=role is FileRole.KERNEL))
+        conditional = is_conditional(change.path, patch)
         for hunk in parts:
             was, now = hunk.before, hunk.after
             if conditional:
@@ -103,17 +108,27 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
     defined = {found.group(1) for line in lines if _may_define(line) and (found := _DEFINED.match(line))}
     text = "\n".join(lines)
 
+    held = {_parts(change.name)[-1] for change in changes if change.kind == "config" and change.action == "added"}
+
     def remains(change: PublicChange) -> bool:
-        bare = change.name.rpartition(".")[2]
+        bare = _parts(change.name)[-1]
+        if change.kind == "config" and change.path.endswith((".rs", ".go")):
+            return bare in held  # a type may be made of others, and has their fields then
         if change.kind == "function" and not change.path.endswith((".py", ".pyi")):
             return f"{bare}(" in text  # defined or called elsewhere; which of the two a line alone does not tell
         if change.kind in {"function", "class"}:
             return bare in defined
+        if change.kind == "flag" and change.path.endswith(".rs") and f" {_field_of(change.name)}: " in text:
+            return True  # clap takes a flag's name from its field, whose attribute may begin out of view
         if change.kind in {"flag", "environment", "route", "metric"}:
             return f'"{change.name}"' in text or f"'{change.name}'" in text
         return False
 
     return [change for change in changes if change.action != "removed" or not remains(change)]
+
+
+def _field_of(flag: str) -> str:
+    return flag.lstrip("-").replace("-", "_")
 
 
 def _may_define(line: str) -> bool:
@@ -127,7 +142,7 @@ def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
     return [
         change
         for change in changes
-        if change.kind not in {"function", "config", "parameter"} or change.name.partition(".")[0] not in owners
+        if change.kind not in {"function", "config", "parameter"} or _parts(change.name)[0] not in owners
     ]
 
 
@@ -146,14 +161,31 @@ def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> 
     if is_private(path) or role in {FileRole.KERNEL, FileRole.CONFIG}:
         # A header of native code may declare an enumeration that callers name; the rest is the kernels themselves.
         enumerations = tuple(line for line in lines if line.startswith("enum ")) if role is FileRole.KERNEL else ()
-        for named in exports(path, enumerations):
-            side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
+        for export in exports(path, enumerations):
+            side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
         return
     if path.endswith((".py", ".pyi")):
         _collect_python(side, path, context, lines)
     else:
-        for named in exports(path, lines):
-            side.signatures.setdefault((named.kind, f"{path}\0{named.name}"), None)
+        _collect_others(side, path, context, lines)
+
+
+def _collect_others(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
+    for export in exports(path, lines, context):
+        side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
+    for item in fields(path, lines, context):
+        _keep_field(side, item, path)
+
+
+def _keep_field(side: _Side, item: Field, path: str) -> None:
+    """A field that is declared is there; a default tells what it is worth, wherever the field may be declared."""
+    key: tuple[Kind, str] = ("config", item.name)
+    if item.default is None:
+        side.partial.discard(key)
+    elif key not in side.values:
+        side.partial.add(key)
+    if side.values.get(key, (None, ""))[0] is None:
+        side.values[key] = (item.default, path)
 
 
 def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
@@ -201,6 +233,8 @@ def _keep_definition(side: _Side, path: str, item: Definition) -> None:
 def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
     for (kind, name), (old, path) in before.values.items():
         if (kind, name) not in after.values:
+            if (kind, name) in before.partial:
+                continue
             yield _change(kind, "removed", name, path, before=old)
             continue
         new, new_path = after.values[kind, name]
@@ -209,7 +243,7 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
         if action := _value_action(kind, old, new):
             yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
-        if (kind, name) not in before.values and (kind, name) not in after.hidden:
+        if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial:
             yield _change(kind, "added", name, path, after=new)
 
 
@@ -319,12 +353,20 @@ def _likeness(old: PublicChange, new: PublicChange) -> float:
         return 0.0
     if old.kind in {"function", "class"} and old.before is not None and old.before != (new.after or ""):
         return 0.0
-    if old.kind in {"function", "config"} and old.name.rpartition(".")[0] != new.name.rpartition(".")[0]:
+    if old.kind in {"function", "config"} and _parts(old.name)[:-1] != _parts(new.name)[:-1]:
         return 0.0
-    matcher = SequenceMatcher(None, old.name, new.name)
+    names = old.name, new.name
+    if old.kind == "function" or (old.kind == "config" and not old.path.endswith((".py", ".pyi"))):
+        names = _parts(old.name)[-1], _parts(new.name)[-1]  # what holds them is alike in any case
+    matcher = SequenceMatcher(None, *names)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
         return 0.0
     return matcher.ratio()
+
+
+def _parts(name: str) -> list[str]:
+    """A name's steps, from the outermost class or type to the name itself."""
+    return name.replace("::", ".").split(".")
 
 
 def _change(

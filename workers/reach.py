@@ -36,6 +36,8 @@ _SHARED_STEMS = frozenset(
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
 # `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`, `main2main`: from one to the other.
 _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", re.IGNORECASE)
+# `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`).
+_NO_NAME = re.compile(r"^[A-Za-z]+0$|\d[A-Za-z]*[a-z][A-Z]")
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
@@ -93,7 +95,7 @@ def _platform(message: Message, narrow: Narrow) -> str | None:
 def _variant(message: Message, narrow: Narrow) -> str | None:
     text = " ".join((message.core, *message.prefixes))
     for found in _VARIANT.finditer(text):
-        if _NO_VARIANT.search(found.group(0)):
+        if _NO_VARIANT.search(found.group(0)) or _NO_NAME.search(found.group(0)):
             continue
         if not {found.group(0).lower(), found.group(1).lower()} & {*narrow.general}:
             return found.group(0)

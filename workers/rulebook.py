@@ -14,15 +14,13 @@ from workers.changes_told import changes_told
 from workers.concerned import concerned
 from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
 from workers.fileroles import area_of
-from workers.message import Message, danger_rank, read_message
+from workers.message import Message, read_message
 from workers.phrasing import code, fitted, joined, listed, quoted, sentences, spaced, width
+from workers.quoting import SENTENCE_LIMIT, quoted_sentence
 
 LOW_WIDTH = 100
 _SCOPE_LIMIT = 6
 _AREAS = 3
-_AUTHOR_WORDS = 6
-_AUTHOR_LIMIT = 320
-_PARAGRAPHS = 6
 # Changed lines of code up to which the kinds of lines added say what was done.
 _SMALL = 120
 # Fewer changed lines of code than this bring no feature, unless they bring something that has a name.
@@ -31,12 +29,7 @@ _FEATURE = 30
 _UPKEEP = frozenset({"cosmetic", "version_bump", "logging"})
 # A title that names one of these speaks of a defect, whatever its verb.
 _DEFECTS = frozenset({"crash", "hang", "deadlock", "memory", "corruption", "wrong_result", "regression"})
-_SENTENCE_END = re.compile(
-    r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|\w{1,60}_\w)|(?<=[。！？])"
-)
 _VERB = re.compile(r"[a-z]{3}|[\u4e00-\u9fff]{2}")  # as much of a title's first word as does not change with its tense
-_PROSE = re.compile(r"[\w`\"'(/]")
-_LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 _PLAIN = frozenset({ChangeType.MERGE, ChangeType.REVERT})
 
 
@@ -151,21 +144,8 @@ def _shown(told: _Told) -> str:
 
 
 def _author_says(told: _Told) -> str:
-    """A whole sentence of the body: the one that names the gravest danger, else the first one that says something."""
-    found = list(_author_sentences(told.message.lead))
-    ranked = [(rank, at) for at, text in enumerate(found) if (rank := danger_rank(text)) is not None]
-    text = found[min(ranked)[1]] if ranked else found[0] if found else ""
-    return told.words.phrase("author_says", text=quoted(text, _AUTHOR_LIMIT)) if text else ""
-
-
-def _author_sentences(lead: str) -> Iterator[str]:
-    """The sentences of the body's paragraphs that are short enough to stand whole; lists and headings are none."""
-    for paragraph in lead.split("\n\n")[:_PARAGRAPHS]:
-        if not _PROSE.match(paragraph) or _LISTING.search(paragraph) or paragraph.rstrip().endswith((":", "：")):
-            continue
-        for text in _SENTENCE_END.split(" ".join(paragraph.split())):
-            if text and len(text) <= _AUTHOR_LIMIT and width(text) >= _AUTHOR_WORDS:
-                yield text
+    text = quoted_sentence(told.message.lead)
+    return told.words.phrase("author_says", text=quoted(text, SENTENCE_LIMIT)) if text else ""
 
 
 def _series(told: _Told) -> str:

@@ -73,6 +73,16 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
             scope = _Scope()
 
 
+def is_configuration(name: str) -> bool:
+    """Whether a class is a configuration, by its name."""
+    return bool(_CONFIG_CLASS.search(name))
+
+
+def is_model(name: str, path: str) -> bool:
+    """Whether a class is what an interface takes or gives, by its name and place."""
+    return bool(_MODEL_CLASS.search(name) and _MODEL_PLACE.search(path))
+
+
 class _Scope:
     """The class that the lines belong to, or that they are within a module's function."""
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.models import Commit, Facts, FileRole, PublicChange, Reason, Tier, Triage
+from core.places import exports_values
 from core.settings import RepositorySettings
 from workers.advisories import ADVISORY
 from workers.change_type import change_type
+from workers.dependencies import PIN
 from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
 from workers.measurements import best_gain
@@ -40,6 +43,7 @@ _CODE_MARKS = (
 # A version as a release has it; what is still in the making (dev, rc, alpha) is none.
 _RELEASE = re.compile(r"\bv?\d{1,4}\.\d{1,4}(?:\.\d{1,4}){0,2}(?:\.?post\d{1,3})?(?![\w.-])")
 _FLOOR = re.compile(r"(?:>=?|==|~=|\^|~|@|^)\s?v?(\d[\d.]*)")
+_COMMIT = re.compile(r"\b[0-9a-f]{10,40}\b")  # its digits are no version
 # Where installers resolve within a major version by themselves.
 _BY_MAJOR = ("package.json", "Cargo.toml", "go.mod", "composer.json")
 
@@ -116,7 +120,7 @@ def _settled(
     nature = next((mark for mark in _NATURE if mark in facts.marks), None)
     if (
         nature
-        and facts.files < rules.size.sweeping_files
+        and (nature != "cosmetic" or facts.files < rules.size.sweeping_files)
         and not set(facts.marks) & {"release_pipeline", "removed_release"}
     ):
         release = _RELEASE.search(message.title) if nature == "version_bump" else None
@@ -229,7 +233,7 @@ def _mark_parts(facts: Facts, message: Message, rules: TriageRules, *, product: 
             stated = mark not in STATED or mark in message.stated
             total += weight.body * body * (1.0 if stated else rules.body.loose_factor)
         elif mark in _CODE_MARKS and mark in facts.marks and mark not in said:
-            total += weight.code
+            total += weight.code * (body if mark == "security" else 1.0)
         if total:
             yield Part(total, Reason(code=mark if mark in said or mark != "security" else "security_code"))
 
@@ -263,6 +267,8 @@ def _change_code(change: PublicChange) -> str:
         return _dependency_code(change)
     if change.kind == "parameter" and change.action == "added" and change.after is None:
         return "required_parameter"
+    if change.kind == "function" and exports_values(change.path):
+        return f"{change.action}_export"
     return f"{change.action}_{change.kind}"
 
 
@@ -275,14 +281,16 @@ def _dependency_code(change: PublicChange) -> str:
         return "dependency_added"
     if change.action == "removed":
         return "dependency_removed"
-    depth = 1 if change.path.endswith(_BY_MAJOR) else 2
+    if PIN.fullmatch(PurePosixPath(change.path).name):
+        return "dependency_cap"  # what is delivered has it within; nobody has to have it
+    depth = 1 if change.path.endswith(_BY_MAJOR) and change.name != "rust" else 2
     moved = _floors(change.before, depth) != _floors(change.after, depth)
     return "dependency_floor" if moved else "dependency_cap"
 
 
 def _floors(bound: str | None, depth: int) -> list[list[str]]:
     """The least versions a bound allows, cut to major, or major and minor: a patch release forces nobody to act."""
-    return [found.split(".")[:depth] for found in _FLOOR.findall(bound or "")]
+    return [found.split(".")[:depth] for found in _FLOOR.findall(_COMMIT.sub("", bound or ""))]
 
 
 def _named(change: PublicChange) -> str:

@@ -133,7 +133,7 @@ MARKS: dict[str, tuple[str, ...]] = {
     ),
     "memory": (
         r"memory.{0,3}leak",
-        r"leak(?:s|ed|ing|age)?\b",
+        r"leak(?:s|ed|ing|age)?\b(?! (?:in)?to\b)",
         r"\boom\b",
         r"out.of.memory",
         r"memory growth",
@@ -205,6 +205,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"end.of.life",
         r"\beol\b",
         r"breaking change",
+        r"mak(?:e|es|ing) (?:\S{1,60} ){1,4}mandatory\b",
         r"end of support",
         r"(?:remov|delet)\w{1,4} (?:\S{1,20} ){0,2}deprecat\w{1,4}",
     ),
