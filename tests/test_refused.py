@@ -106,6 +106,8 @@ def test_a_key_that_is_refused_is_told_of_and_not_any_more_when_there_is_none(
         work(services, Stage.ANALYSE)
         (alert,) = told(services, NOW)
         assert alert.startswith("alert: the model's API refuses the key or the account (HTTP 401")
+        assert services.analyst
+        services.analyst.close()
         services.ledger.close()
         without = services_for(redis_url, tmp_path, github)
         assert told(without, NOW + CALM) + told(without, NOW + CALM * 2) == [
