@@ -12,7 +12,7 @@ from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
 from workers.dependencies import OWN_PART
 from workers.hunks import Hunk, docstring_lines, has_docstrings
-from workers.looks import only_imports, same_code, same_words
+from workers.looks import only_imports, only_indented, same_order, same_tree, same_words
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
 _MODULE_LINES = 40
@@ -166,6 +166,8 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
         went = _code_lines(part.removed, part.before, python=python, quotes=quotes)
         came = _code_lines(part.added, part.after, python=python, quotes=quotes)
         looks = _only_looks(part, went, came, python=python, quotes=quotes)
+        if looks and python and tally.cosmetic and not only_imports((*went, *came)):
+            looks = same_tree(part.context, *_code_sides(part, python=python, quotes=quotes))
         tally.cosmetic &= looks
         tally.counted += 0 if looks else len(went) + len(came)
         removed += went
@@ -191,8 +193,14 @@ def _only_looks(part: Hunk, went: list[str], came: list[str], *, python: bool, q
         return False
     if only_imports((*went, *came)):
         return True
-    before, after = (_code_lines(side, side, python=python, quotes=quotes) for side in (part.before, part.after))
-    return same_code(part.context, before, after, python=python)
+    if python and only_indented(went, came):
+        return False
+    return same_order(*_code_sides(part, python=python, quotes=quotes))
+
+
+def _code_sides(part: Hunk, *, python: bool, quotes: bool) -> tuple[list[str], list[str]]:
+    before = _code_lines(part.before, part.before, python=python, quotes=quotes)
+    return before, _code_lines(part.after, part.after, python=python, quotes=quotes)
 
 
 def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool, quotes: bool) -> list[str]:

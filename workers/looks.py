@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from itertools import zip_longest
 
 from workers.outlines import python_tree
 
@@ -26,19 +25,23 @@ def only_imports(lines: Sequence[str]) -> bool:
     return all(line.lstrip().startswith(_IMPORTS) for line in lines)
 
 
-def same_code(context: str, before: Sequence[str], after: Sequence[str], *, python: bool) -> bool:
-    """Whether both sides of a hunk, without comments and docstrings, do the same in the same order.
+def only_indented(went: Sequence[str], came: Sequence[str]) -> bool:
+    """Whether all that changed is how far in the lines stand; in Python they do something else there."""
+    return [line.strip() for line in went] == [line.strip() for line in came] and list(went) != list(came)
 
-    `context` is the hunk's header. In Python a line that is only further in or out does something else; where a side
-    cannot be parsed, such a line is looked for instead.
+
+def same_order(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether both sides of a hunk, without comments and docstrings, say the same in the same order."""
+    return _bare("".join(before)) == _bare("".join(after))
+
+
+def same_tree(context: str, before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether Python's parser reads the same in both sides, or cannot read one; `context` is the hunk's header.
+
+    It tells texts apart that differ in their spaces, and is a hundred times slower than to compare lines.
     """
-    if not python:
-        return _bare("".join(before)) == _bare("".join(after))
     one, other = python_tree(context, before), python_tree(context, after)
-    if one is not None and other is not None:
-        return ast.dump(one) == ast.dump(other)
-    moved = any(was != now and was.strip() == now.strip() for was, now in zip_longest(before, after, fillvalue=""))
-    return not moved and _bare("".join(before)) == _bare("".join(after))
+    return one is None or other is None or ast.dump(one) == ast.dump(other)
 
 
 def _bare(text: str) -> str:
