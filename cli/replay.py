@@ -30,6 +30,7 @@ from cli.checked import load_settings
 from cli.report import Day
 from core.days import in_range
 from core.errors import DaybookError
+from core.forms import web_parts
 from core.models import REPOSITORY_PATTERN
 from core.settings import Settings
 from workers.gitrepo import GitRepository
@@ -173,12 +174,8 @@ def post(
 
 def endpoint(url: str) -> str:
     """The address to post to: a URL without a path gets the webhook's. Raises DaybookError when it is not a URL."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = web_parts(url)
+    if parts is None:
         raise DaybookError(f"{url!r} is not an address: give one such as http://127.0.0.1:8000")
     return parts._replace(path=HOOK_PATH).geturl() if parts.path in ("", "/") else url
 

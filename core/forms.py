@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import time
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator
@@ -19,7 +19,7 @@ _ATOM, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9](?:[A-Za-z0-9-]
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 
 # Paths are added to it, which a query or fragment would swallow; the rest would end a link in the text around it.
-_NOT_IN_A_SITES_ADDRESS = re.compile(r"[\s?#<>\"|\\^`{}\x00-\x1f\x7f]")
+_NOT_IN_AN_ADDRESS = re.compile(r"[\s?#<>\"|\\^`{}\x00-\x1f\x7f]")
 
 
 def _zone(name: str) -> str:
@@ -42,14 +42,20 @@ def _address(text: str) -> str:
     return text
 
 
-def _site_address(url: str) -> str:
-    """Not shown in the error: it may have a password in it, which every link would tell."""
+def web_parts(url: str) -> SplitResult | None:
+    """The parts of an address that can be asked by HTTP; None when it is none."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or _NOT_IN_A_SITES_ADDRESS.search(url):
+        return None
+    return parts if usable else None
+
+
+def _site_address(url: str) -> str:
+    """Not shown in the error: it may have a password in it, which every link would tell."""
+    parts = web_parts(url)
+    if parts is None or "@" in parts.netloc or _NOT_IN_AN_ADDRESS.search(url):
         raise ValueError(
             "not an address that links can begin with; write it whole, such as https://daybook.example.org"
         )
@@ -58,12 +64,7 @@ def _site_address(url: str) -> str:
 
 def _service_address(url: str) -> str:
     """Not shown in the error: it may have a password in it."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or _NOT_IN_A_SITES_ADDRESS.search(url):
+    if web_parts(url) is None or _NOT_IN_AN_ADDRESS.search(url):
         raise ValueError("not an address that can be called; write it whole, from https:// on")
     return url
 

@@ -100,16 +100,16 @@ def test_after_a_deadline_the_next_call_works() -> None:
 
 
 def test_a_pause_is_everybodys_and_ends_in_a_ramp(ledger: Ledger) -> None:
-    assert ledger.admit("anthropic") == 0
+    assert ledger.admit("anthropic").wait == 0
     assert ledger.pause("anthropic", 30) == pytest.approx(30, abs=0.02)
     assert 20 < ledger.paused("anthropic") <= 30
-    asked = [(time.monotonic(), ledger.admit("anthropic"), time.monotonic()) for _ in range(200)]
+    asked = [(time.monotonic(), ledger.admit("anthropic").wait, time.monotonic()) for _ in range(200)]
     # In the order of asking, each with a place of its own: two a second at first, then more and more.
     places = [(before + wait, after + wait) for before, wait, after in asked]
     assert all(latest > earliest for (earliest, _), (_, latest) in pairwise(places))
     assert places[0][0] > asked[0][0] + 20
     assert places[1][1] - places[0][0] > 0.3 > places[-1][0] - places[-2][1]
-    assert ledger.admit("github") == 0
+    assert ledger.admit("github").wait == 0
 
 
 def test_a_pause_that_is_under_way_can_only_become_longer(ledger: Ledger) -> None:

@@ -1,13 +1,227 @@
-"""Triage of what projects of other kinds do: releases of many packages, tests within sources, pins, exports, agents."""
+"""Triage of what projects of all kinds do, a case each; releases of many packages, tests within sources, agents."""
 
 from __future__ import annotations
 
 import pytest
 
-from core.models import ChangeType, Reason, Tier
+from core.models import ChangeType, FileChange, Reason, Tier
 from tests.patches import change, commit, diff, edited
 from tests.test_triage import PLAIN, SOURCE, judged
 from workers.facts import facts_from
+
+OTHERS: dict[str, tuple[str, tuple[FileChange, ...], Tier, ChangeType]] = {
+    "documents": ("Rewrite the guide", (edited("docs/guide.rst", "a", "b"),), Tier.LOW, ChangeType.DOCS),
+    "a typo in a docstring": (
+        "Correct a word",
+        (edited("app/core.py", '    """Teh name."""', '    """The name."""'),),
+        Tier.LOW,
+        ChangeType.CHORE,
+    ),
+    "routine CI": ("Use newer runners", (edited(".github/workflows/test.yml", "a", "b"),), Tier.LOW, ChangeType.CI),
+    "a test that speaks of crashes": (
+        "Test the crash and the deadlock",
+        (edited("tests/test_core.py", "a", "b"),),
+        Tier.LOW,
+        ChangeType.TEST,
+    ),
+    "a crash of a C++ library": (
+        "Avoid a segfault on empty input",
+        (edited("src/parse.cc", "  return *p;", "  return p ? *p : 0;"),),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "a crash and what it did": (
+        "Avoid a segfault on empty input\n\nEvery server crashes at start and clients get stuck.",
+        (edited("src/parse.cc", "  return *p;", "  return p ? *p : 0;"),),
+        Tier.HIGH,
+        ChangeType.BUGFIX,
+    ),
+    "a buffer overflow": (
+        "fix buffer overflow on all flags set",
+        (edited("include/fmt/color.h", "  char buffer[7];", "  char buffer[8];"),),
+        Tier.HIGH,
+        ChangeType.SECURITY,
+    ),
+    "a web framework's new default": (
+        "redirect defaults to 303",
+        (
+            edited(
+                "src/flask/app.py",
+                "    def redirect(self, code=302):",
+                "    def redirect(self, code=303):",
+                "class App:",
+            ),
+        ),
+        Tier.HIGH,
+        ChangeType.REFACTOR,
+    ),
+    "a removed environment variable and flag": (
+        "Tidy",
+        (edited("app/cli.py", "p.add_argument('--port')\nX = os.getenv('APP_PORT')"),),
+        Tier.HIGH,
+        ChangeType.BREAKING,
+    ),
+    "an added flag": (
+        "Tidy",
+        (edited("app/cli.py", "", "p.add_argument('--port')"),),
+        Tier.MEDIUM,
+        ChangeType.REFACTOR,
+    ),
+    "a dependency's floor": (
+        "Update",
+        (edited("requirements.txt", "torch>=2.1", "torch>=2.4"),),
+        Tier.HIGH,
+        ChangeType.DEPENDENCY,
+    ),
+    "a patch release of a dependency": (
+        "Update",
+        (edited("requirements.txt", "torch>=2.1.0", "torch>=2.1.2"),),
+        Tier.MEDIUM,
+        ChangeType.DEPENDENCY,
+    ),
+    "a minor release where installers resolve it themselves": (
+        "Update",
+        (edited("package.json", '    "vite": "^5.1.0",', '    "vite": "^5.2.0",'),),
+        Tier.MEDIUM,
+        ChangeType.DEPENDENCY,
+    ),
+    "unsafe deserialisation removed": (
+        "Use JSON",
+        (edited("app/wire.py", "    x = await s.recv_pyobj()", "    x = await s.recv_json()"),),
+        Tier.HIGH,
+        ChangeType.SECURITY,
+    ),
+    "an attack named in the body": (
+        "Check the address\n\nA crafted one was arbitrary code execution.",
+        (SOURCE,),
+        Tier.HIGH,
+        ChangeType.SECURITY,
+    ),
+    "a clearer error for what failed before": (
+        "Raise a clear error on bad input\n\nIt crashed with an opaque ValueError.",
+        (edited("app/core.py", "    a, b = x", "    raise ValueError(x)"),),
+        Tier.LOW,
+        ChangeType.BUGFIX,
+    ),
+    "a step of a release": (
+        "Use a cache",
+        (edited(".github/workflows/release.yml", "  run: make", "  run: make wheel"),),
+        Tier.LOW,
+        ChangeType.CI,
+    ),
+    "an index out of bounds is no weakness": (
+        "fix out of bounds read of the mask",
+        (SOURCE,),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "a new default": ("Use the other kernel by default", (SOURCE,), Tier.HIGH, ChangeType.REFACTOR),
+    "how much memory is used is no gain": ("show peak memory usage", (SOURCE,), Tier.MEDIUM, ChangeType.REFACTOR),
+    "less memory": ("Reduce the peak memory of prefill", (SOURCE,), Tier.HIGH, ChangeType.PERFORMANCE),
+    "tests, and a line beside them": (
+        "Add tests for the parser",
+        (edited("tests/test_core.py", "", "x = 1\n" * 80), SOURCE),
+        Tier.LOW,
+        ChangeType.TEST,
+    ),
+    "a fix with its tests": (
+        "fix the order of the pool and add a test for it",
+        (edited("tests/test_core.py", "", "x = 1\n" * 80), SOURCE),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "annotations of types": (
+        "fix type hint for `invoke`",
+        (edited("app/core.py", "def invoke(a):", "def invoke(a: int) -> None:"),),
+        Tier.LOW,
+        ChangeType.BUGFIX,
+    ),
+    "comments that a program keeps": (
+        "Preserve inline comments on update",
+        (edited("tests/test_core.py", "", "x = 1\n" * 80), SOURCE),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "docstrings far down a title": (
+        "Judge other repositories as well as ours, docstrings and all",
+        (edited("app/core.py", "x = 1\n" * 90, "y = 2\n" * 90),),
+        Tier.MEDIUM,
+        ChangeType.REFACTOR,
+    ),
+    "a path is no version of an image": (
+        "Move the home",
+        (edited("Dockerfile", "ENV PYTHONUSERBASE=/opt/user", "ENV PYTHONUSERBASE=/home/user"),),
+        Tier.LOW,
+        ChangeType.BUILD,
+    ),
+    "a very small update": ("update the hooks", (SOURCE,), Tier.LOW, ChangeType.CHORE),
+    "an update that may carry something": (
+        "update the kernel for V100",
+        (edited("app/core.py", "x = 1\n" * 8, "y = 2\n" * 8),),
+        Tier.MEDIUM,
+        ChangeType.CHORE,
+    ),
+    "arguments put in order": (
+        "fix(server): fix cohere",
+        (edited("app/core.py", "    lengths,\n    slots,", "    slots,\n    lengths,"),),
+        Tier.MEDIUM,
+        ChangeType.BUGFIX,
+    ),
+    "who owns which file": (
+        "Update the owners",
+        (edited(".github/CODEOWNERS", "* @octocat", "* @hubot"),),
+        Tier.LOW,
+        ChangeType.CHORE,
+    ),
+    "streams that wait for each other are no clean-up": (
+        "Replace sync by an event",
+        (edited("app/core.py", "    stream.synchronize()", "    event.record()"),),
+        Tier.MEDIUM,
+        ChangeType.REFACTOR,
+    ),
+    "size alone": (
+        "Add a model",
+        (edited("app/model.py", "", "x = 1\n" * 3000),),
+        Tier.MEDIUM,
+        ChangeType.FEATURE,
+    ),
+    "a benchmark's program": ("fix: seed it", (edited("benchmark/run.py", "a", "b"),), Tier.LOW, ChangeType.BUGFIX),
+    "documents and a comment": (
+        "Update the guide",
+        (edited("docs/a.md", "a", "b"), edited("app/core.py", "# a", "# b")),
+        Tier.LOW,
+        ChangeType.DOCS,
+    ),
+    "a release, whose version the lock file has too": (
+        "release version 3.1.3",
+        (
+            edited("CHANGES.rst", "Unreleased", "Released 2026-02-18"),
+            edited("pyproject.toml", 'version = "3.1.3.dev"', 'version = "3.1.3"'),
+            edited("uv.lock", 'version = "3.1.3.dev0"', 'version = "3.1.3"'),
+        ),
+        Tier.LOW,
+        ChangeType.CHORE,
+    ),
+    "a dependency beside the own version": (
+        "release version 3.1.3",
+        (
+            edited("pyproject.toml", 'version = "3.1"\n    "click>=8.0",', 'version = "3.2"\n    "click>=8.2",'),
+            edited("uv.lock", 'version = "8.0"', 'version = "8.2"'),
+        ),
+        Tier.HIGH,
+        ChangeType.DEPENDENCY,
+    ),
+    "only a lock file": ("Update", (edited("poetry.lock", "a", "b"),), Tier.LOW, ChangeType.DEPENDENCY),
+    "one platform never sinks to low": ("[rocm] hold the lock", (SOURCE,), Tier.MEDIUM, ChangeType.REFACTOR),
+    "a small clean-up": ("Simplify the loop", (SOURCE,), Tier.LOW, ChangeType.REFACTOR),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_other_kinds_of_projects(case: str) -> None:
+    message, files, tier, kind = OTHERS[case]
+    result = judged(commit(message), diff(*files))
+    assert (result.tier, result.type) == (tier, kind), result
 
 
 def test_a_release_of_many_packages_is_upkeep_however_many() -> None:

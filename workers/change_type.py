@@ -19,12 +19,9 @@ _SUPPORTING = (
 _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java")
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
-_LEAD = 6  # words of a title that say what it is about
 _TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
-# So few lines of code beside the tests that a title is about are by the way.
-_BY_THE_WAY = 12
 _ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS}
-_BEYOND = re.compile(r"\b(?:out.of.bounds|buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
+_BEYOND = re.compile(r"\b(?:buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
 _HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
 _BY_MEANING = {
     "fix": ChangeType.BUGFIX,
@@ -78,9 +75,7 @@ def _by_files(facts: Facts) -> ChangeType | None:
 
 
 def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    if tier is not Tier.LOW or facts.code_lines >= _BY_THE_WAY or not is_aside(facts, message):
-        return None
-    return _ASIDE.get(message.aside or "")
+    return _ASIDE.get(message.aside or "") if tier is Tier.LOW and is_aside(facts, message) else None
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
@@ -138,7 +133,7 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
 
 
 def _by_words(facts: Facts, message: Message) -> ChangeType:
-    if _TYPO.search(" ".join(message.core.split()[:_LEAD])):
+    if _TYPO.search(message.opening):
         return ChangeType.DOCS
     prefix = message.prefix_meaning
     for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):

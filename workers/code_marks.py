@@ -106,7 +106,7 @@ class _Tally:
 
     files: int = 0
     lines: int = 0
-    counted: int = 0
+    beyond_looks: int = 0
     removed: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     cosmetic: bool = True
@@ -131,7 +131,7 @@ def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> Code
     marks |= _marks_of_lines(tally)
     if mends and (tally.removed or tally.added) and not marks & {"cosmetic", "version_bump"}:
         marks.add("advisory")
-    return CodeMarks(tuple(mark for mark in _ORDER if mark in marks), tally.counted)
+    return CodeMarks(tuple(mark for mark in _ORDER if mark in marks), tally.beyond_looks)
 
 
 _ORDER = (
@@ -165,11 +165,9 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     for part in parts:
         went = _code_lines(part.removed, part.before, python=python, quotes=quotes)
         came = _code_lines(part.added, part.after, python=python, quotes=quotes)
-        looks = _only_looks(part, went, came, python=python, quotes=quotes)
-        if looks and python and tally.cosmetic and not only_imports((*went, *came)):
-            looks = same_tree(part.context, *_code_sides(part, python=python, quotes=quotes))
+        looks = _only_looks(part, went, came, python=python, quotes=quotes, parse=tally.cosmetic)
         tally.cosmetic &= looks
-        tally.counted += 0 if looks else len(went) + len(came)
+        tally.beyond_looks += 0 if looks else len(went) + len(came)
         removed += went
         added += came
     tally.files += 1
@@ -182,25 +180,22 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
         _VERSION.match(line) or (role is FileRole.MANIFEST and OWN_PART.match(line)) for line in (*removed, *added)
     )
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
-    tally.counted += 0 if parts else change.additions + change.deletions
+    tally.beyond_looks += 0 if parts else change.additions + change.deletions
     renamed = change.status == "renamed"
     tally.cosmetic &= not (unseen or renamed)
 
 
-def _only_looks(part: Hunk, went: list[str], came: list[str], *, python: bool, quotes: bool) -> bool:
-    """Of one hunk: what moved to another one may do something else there."""
+def _only_looks(part: Hunk, went: list[str], came: list[str], *, python: bool, quotes: bool, parse: bool) -> bool:
+    """Of one hunk: what moved to another one may do something else there. `parse`: the verdict is worth a parser."""
     if not same_words(went, came):
         return False
     if only_imports((*went, *came)):
         return True
     if python and only_indented(went, came):
         return False
-    return same_order(*_code_sides(part, python=python, quotes=quotes))
-
-
-def _code_sides(part: Hunk, *, python: bool, quotes: bool) -> tuple[list[str], list[str]]:
     before = _code_lines(part.before, part.before, python=python, quotes=quotes)
-    return before, _code_lines(part.after, part.after, python=python, quotes=quotes)
+    after = _code_lines(part.after, part.after, python=python, quotes=quotes)
+    return same_order(before, after) and (not (python and parse) or same_tree(part.context, before, after))
 
 
 def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool, quotes: bool) -> list[str]:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from core.models import FileRole
+from workers.fileroles import role_of_path
+
 _REQUIREMENT = re.compile(
     r"^\s{0,8}([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,4}((?:[<>=!~]=?|@)[^;#\n]{0,100})?(?:;.{0,120})?(?:\s#.{0,200})?$"
 )
@@ -66,13 +69,7 @@ _ASIDE = re.compile(
     r"|tool\.(?![\w.-]{0,60}(?:dependencies|extras)$)|tool\.[\w.-]{0,40}\b(?:group|dev)\b|scripts$|config$"
 )
 _COMMIT = re.compile(r"^([0-9a-f]{10})[0-9a-f]{30}$")
-_SCRIPTS = (".sh", ".bash", ".ps1", ".mk", "makefile", "justfile")
-_CODE = (".py", ".js", ".ts", ".rb", ".pl", ".example")
-# Where every key with a version is a dependency; in other files of a build it is one only by its name.
-_MANIFESTS = frozenset(
-    ("package.json", "cargo.toml", "gemfile", "pom.xml", "pipfile", "build.gradle", "build.gradle.kts", "composer.json",
-     "environment.yml", "vcpkg.json", "conanfile.txt", "conanfile.py", "mix.exs", "project.toml")
-)  # fmt: skip
+_SCRIPTS = (".sh", ".bash", ".ps1", ".mk", "makefile", "justfile", ".py", ".js", ".ts", ".rb", ".pl", ".example")
 _PYTHON_PROJECT = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
 
@@ -93,12 +90,11 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
         return _python_project(lines) | (_keyed(lines) if name == "pyproject.toml" else {})
     if PIN.fullmatch(PurePosixPath(path).name):
         return _pinned(PurePosixPath(path).name, lines)
-    if name.endswith(_SCRIPTS):
-        return {key: value for key, value in _keyed(lines).items() if key.isupper() and _VERSIONED.search(key)}
-    if name.endswith(_CODE):
-        return {}
-    asked = _keyed(lines)
-    return asked if name in _MANIFESTS else {key: value for key, value in asked.items() if _VERSIONED.search(key)}
+    if role_of_path(path) is FileRole.MANIFEST:
+        return _keyed(lines)
+    # In what else builds it a version is one by its name alone, in scripts by a variable's.
+    names = {key: value for key, value in _keyed(lines).items() if _VERSIONED.search(key)}
+    return {key: value for key, value in names.items() if key.isupper()} if name.endswith(_SCRIPTS) else names
 
 
 def _delivered(lines: tuple[str, ...]) -> tuple[str, ...]:

@@ -32,10 +32,6 @@ _CI_DIRS = _words(
 )
 _BUILD_DIRS = _words("""docker builder packaging cmake .docker dockerfiles rpm debian buildtools""")
 _TOOL_ROOTS = _words("""scripts script hack devtools dev maint maintenance support""")
-# Of the maintainers' tools, those that only check and keep order.
-_CHECKS = re.compile(
-    r"(?:^|[-_./])(?:tests?|testing|lint\w*|format|check\w*|ci|code_?owners?|docs?|nightly|bench\w*)(?:[-_./]|$)"
-)
 _VENDORED_DIRS = _words(
     """vendor vendored _vendor third_party third-party thirdparty 3rdparty external node_modules deps"""
 )
@@ -86,7 +82,11 @@ _TEST_STEM = re.compile(r"^(?:test_.*|.*_tests?|conftest|.*[.-](?:test|spec|e2e)
 _TEST_FOLDER = re.compile(r"-tests?$|_tests$")  # crates/app-test, scripts/smoke-test, load_tests
 _GENERATED = re.compile(r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$")
 _REQUIREMENTS = re.compile(r"^(?:requirements?(?:[-_.].*)?|.*[-_.]requirements?)\.(?:txt|in)$")
-_TOOLING = re.compile(r"(?:^|[-_./])(?:test|tests|dev|develop|docs?|readthedocs|lint|ci|bench\w*|typing)(?:[-_./]|$)")
+# By its name, what serves tests, checks, documents or developers alone.
+_TOOLING = re.compile(
+    r"(?:^|[-_./])(?:tests?|testing|dev|develop|docs?|readthedocs|lint\w*|format|check\w*|ci|nightly|bench\w*|typing"
+    r"|code_?owners?)(?:[-_./]|$)"
+)
 _DOCKERFILE = re.compile(r"^(?:dockerfile(?:[-_.].*)?|.*\.dockerfile|containerfile)$")
 # `sgl-kernel` holds a package with kernels and what calls them; `kda_kernels` and `kernel_src` the kernels alone.
 _KERNEL_FOLDER = re.compile(r"(?:^|[-_])kernels$|^kernel(?:[-_]src)?$")
@@ -148,7 +148,7 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
         return FileRole.BUILD
     # At the top these hold the maintainers' tools; deeper down they may be part of the product.
     if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS:
-        return FileRole.CI if _CHECKS.search(str(pure)) else FileRole.BUILD
+        return FileRole.CI if _TOOLING.search("/".join(pure.parts[1:])) else FileRole.BUILD
     return None
 
 

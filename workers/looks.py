@@ -38,7 +38,7 @@ def same_order(before: Sequence[str], after: Sequence[str]) -> bool:
 def same_tree(context: str, before: Sequence[str], after: Sequence[str]) -> bool:
     """Whether Python's parser reads the same in both sides, or cannot read one; `context` is the hunk's header.
 
-    It tells texts apart that differ in their spaces, and is a hundred times slower than to compare lines.
+    It tells texts apart that differ in their spaces, and takes far longer than to compare lines.
     """
     one, other = python_tree(context, before), python_tree(context, after)
     return one is None or other is None or ast.dump(one) == ast.dump(other)

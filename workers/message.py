@@ -78,6 +78,11 @@ class Message:
     coauthors: tuple[str, ...]
 
     @property
+    def opening(self) -> str:
+        """The title's first words, which say what it is about; later ones tell what came along."""
+        return _opening(self.core)
+
+    @property
     def merge(self) -> bool:
         """Whether the title is one that git or GitHub gives to a merge."""
         return bool(_MERGE.match(self.title))
@@ -257,9 +262,12 @@ def _stated_in(text: str) -> tuple[str, ...]:
 
 
 def _aside(core: str) -> str | None:
-    """What the title is about, when it is nothing that reaches a user; words further on only say what came along."""
-    lead = " ".join(core.split()[:6])
-    return next((what for what, pattern in _ASIDE if pattern.search(lead)), None)
+    """What the title is about, when it is nothing that reaches a user."""
+    return next((what for what, pattern in _ASIDE if pattern.search(_opening(core))), None)
+
+
+def _opening(core: str) -> str:
+    return " ".join(core.split()[:6])
 
 
 def _meaning(core: str) -> str | None:

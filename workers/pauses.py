@@ -26,9 +26,9 @@ def admitted(ledger: Ledger, service: str) -> Iterator[None]:
 
     Raises Paused instead of calling it, and when the call meets a limit.
     """
-    wait = ledger.admit(service)
-    if wait > 0:
-        raise Paused(_said(ledger, service), wait)
+    admission = ledger.admit(service)
+    if admission.wait:
+        raise Paused(_said(ledger, service), admission.wait)
     try:
         yield
     except Transient as error:
@@ -38,7 +38,7 @@ def admitted(ledger: Ledger, service: str) -> Iterator[None]:
             ledger.refuse(service, str(error))
         place = ledger.pause(service, error.retry_after, str(error))
         raise Paused(str(error), place, refused=error.refused) from error
-    if wait < 0:
+    if admission.refused:
         ledger.accepted(service)
 
 

@@ -318,7 +318,7 @@ def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[
     if 0 < lines < tidy and message.meaning in _TIDYING and _is_tidy(facts, message):
         yield Part(size.tidy, Reason(code="small_internal"))
     if lines < size.aside_below and is_aside(facts, message):
-        yield Part(size.aside, Reason(code="typing" if message.aside == "typing" else f"mostly_{message.aside}"))
+        yield Part(size.aside, Reason(code=f"mostly_{message.aside}"))
     if not any(role in _PRODUCT for role in facts.roles) and 0 < lines < size.tiny_build_below and not facts.changes:
         yield Part(size.tiny_build, Reason(code=small_build(facts)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -31,22 +32,31 @@ class Pause:
     why: str
 
 
+class Admission(NamedTuple):
+    """The seconds until a call may be made, 0 for now; and whether the service refused us when it was last called."""
+
+    wait: float
+    refused: bool
+
+
 class PauseLedger(Connection):
     """One pause and token bucket for each outside service, such as `github`, `anthropic` or `slack:CHANNEL`."""
 
-    def admit(self, service: str) -> float:
-        """Whether a call may be made now: 0, or the seconds until the caller's place in the queue comes.
+    def admit(self, service: str) -> Admission:
+        """Whether a call may be made now, or when the caller's place in the queue comes.
 
-        A negative number: now, and if it goes well, tell by `accepted`, as the service was refusing us.
+        After one that a service which refused us takes, `accepted` is to be told.
         """
-        return float(self._run("pause", service, "ask", 0, ""))
+        wait, refused = self._run("pause", service, "ask", 0, "")
+        return Admission(float(wait), bool(refused))
 
     def pause(self, service: str, seconds: float | None, why: str = "") -> float:
         """Nobody calls the service for `seconds` (None: not known; 5 s, doubling to 5 minutes while it goes on).
 
         Returns the seconds until the caller's own place comes. A pause that is under way can only become longer.
         """
-        return float(self._run("pause", service, "pause", seconds or 0, why[:300]))
+        wait, _ = self._run("pause", service, "pause", seconds or 0, why[:300])
+        return float(wait)
 
     def paused(self, service: str) -> float:
         """The seconds that a service's pause still lasts; 0 when there is none."""

@@ -407,7 +407,7 @@ REASONS: dict[str, str] = {
     "sweeping": "a reformatting of {subject} files",
     "small_internal": "small, with no public name removed or renamed",
     "small_build": "a small build adjustment",
-    "typing": "the title is about type annotations",
+    "mostly_typing": "the title is about type annotations",
     "mostly_test": "mainly tests; the rest is small",
     "mostly_docs": "mainly documentation; the rest is small",
     "mostly_ci": "mainly CI or development tools; the rest is small",

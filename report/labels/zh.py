@@ -390,7 +390,7 @@ REASONS: dict[str, str] = {
     "sweeping": "波及 {subject} 个文件的格式调整",
     "small_internal": "改动小，没有更名或删除公开接口",
     "small_build": "小的构建调整",
-    "typing": "标题只谈类型标注",
+    "mostly_typing": "标题只谈类型标注",
     "mostly_test": "以测试为主，其余改动很小",
     "mostly_docs": "以文档为主，其余改动很小",
     "mostly_ci": "以 CI 或开发工具为主，其余改动很小",
