@@ -1,0 +1,59 @@
+"""A pull request's text → what its author wrote of it, without the form it was written into; pure, linear, bounded.
+
+GitHub's squash keeps the whole text: comments that HTML hides, lists of what contributors should have done, words to
+reviewers. They say the same of every commit, and "add [BREAKING] if an API breaks" says nothing of this one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEADING = re.compile(r"(#{1,6})\s{1,4}(.{1,120})|\*\*([^*\n]{1,80})\*\*:?$")
+# What stands below such a heading is the project's, up to the next heading that is not below it.
+_FORM = re.compile(
+    r"check.?list|\bbefore (?:you )?(?:start|submit|merg|open)|who can review|\breviewers?\b|pre.?commit|contribut"
+    r"|merge readiness|merge protections",
+    re.IGNORECASE,
+)
+_TASK = re.compile(r"[-*+]\s{1,4}\[( |x|X)\]\s{0,4}(.{0,200})")
+_BREAKS = re.compile(r"\W{0,4}breaking\b", re.IGNORECASE)
+_EMPTY = re.compile(r"\n(?:[ \t]{0,80}\n){2,}")
+_COMMENT_END = "-->"
+
+
+def authored(body: str) -> str:
+    """The lines of a message's body that its author wrote; of a list of tasks only a ticked "breaking"."""
+    kept, form, task = list[str](), 0, False
+    for line in _without_comments(body).split("\n"):
+        text = line.strip()[:400]
+        if heading := _HEADING.match(text):
+            form, task = _form_level(heading, form), False
+        elif ticked := _TASK.match(text):
+            task = True
+            if ticked[1] != " " and _BREAKS.match(ticked[2]):
+                kept.append(ticked[2])
+            continue
+        elif not text:
+            task = False
+        if not form and not task:
+            kept.append(line)
+    return _EMPTY.sub("\n\n", "\n".join(kept))
+
+
+def _form_level(heading: re.Match[str], form: int) -> int:
+    """How deep the heading of the form lies below which we are, 0 outside; 7 is a bold line, below every heading."""
+    level = len(heading[1]) if heading[1] else 7
+    if form and level > form:
+        return form
+    return level if _FORM.search(heading[2] or heading[3]) else 0
+
+
+def _without_comments(body: str) -> str:
+    """The body without what HTML hides; a comment that does not end hides the rest."""
+    pieces, rest = list[str](), body
+    while True:
+        before, opened, rest = rest.partition("<!--")
+        pieces.append(before)
+        if not opened:
+            return "".join(pieces)
+        _, _, rest = rest.partition(_COMMENT_END)
