@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from core.models import RevertOf
 from core.robots import is_upkeep_robot
+from workers.authored import authored
 from workers.measurements import measurements
 from workers.vocabulary import ASIDE, CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
@@ -27,22 +29,35 @@ _NUMBER = re.compile(r"(?<![\w/])#(\d{1,9})\b")
 _SERIES = re.compile(r"(?<![\w./])(\d{1,2})\s?/\s?(\d{1,2}|[nN])(?![\w./])")
 _REVERT_TITLE = re.compile(r"^(?:revert|back out|backout|undo)\b[:\s]{0,3}", re.IGNORECASE)
 _REVERTED_SHA = re.compile(r"\b(?:reverts?|back(?:s|ed)? out|undo(?:es)?) commit ([0-9a-f]{7,64})\b", re.IGNORECASE)
-_BREAKING = re.compile(r"\bBREAKING[ -]?(?:CHANGES?|API)?\b|^breaking changes?:", re.MULTILINE)
+_BREAKING = re.compile(
+    r"(?:(?<!no )(?<!No )(?<!non-)\bBREAKING(?:[ -](?:CHANGES?|API))?+\b|^(?:#{1,6} )?[Bb]reaking changes?+\b)"
+    r"(?!\W{0,6}(?:[Nn]one|[Nn]o|N/?A|n/a)\b)",
+    re.MULTILINE,
+)
 _TRAILER = re.compile(
     r"^(?:(?=[a-z-]{4,45} ?:)(?:[a-z-]{2,42}-by|change-id|pull-request|co-?authors?|ai-usage) ?:|cc\b)", re.IGNORECASE
 )
+_HEADINGS = re.compile(r"^#{1,6} .{0,200}$", re.MULTILINE)
 _COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IGNORECASE | re.MULTILINE)
 _BOT = re.compile(r"\[bot\]$", re.IGNORECASE)
 
-_MARKS = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in MARKS.items())
-_STATED = tuple((mark, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for mark, words in STATED.items())
-_DANGERS = tuple(re.compile(rf"\b{words}", re.IGNORECASE) for words in DANGERS)
-_ASIDE = tuple((what, re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE)) for what, words in ASIDE.items())
-_CLEARER = re.compile(rf"\b(?:{'|'.join(CLEARER)})", re.IGNORECASE)
+
+def _any_of(words: Sequence[str], end: str = "") -> re.Pattern[str]:
+    """Any of a vocabulary's words, those of Latin letters from a border on, and up to one where `end` says so."""
+    latin, chinese = [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
+    runs = f"|{'|'.join(chinese)}" if chinese else ""
+    return re.compile(rf"\b(?:{'|'.join(latin)}){end}{runs}", re.IGNORECASE)
+
+
+_MARKS = tuple((mark, _any_of(words)) for mark, words in MARKS.items())
+_STATED = tuple((mark, _any_of(words)) for mark, words in STATED.items())
+_DANGERS = tuple(_any_of((words,)) if words.isascii() else re.compile(words) for words in DANGERS)
+_ASIDE = tuple((what, _any_of(words)) for what, words in ASIDE.items())
+_CLEARER = _any_of(CLEARER)
 # A squash's bullet that says what was mended; a commit that brings something new mends its own faults on the way.
 _MENDS = re.compile(r"^\* ((?:fix(?:es|ed)?|avoid|prevent)\b.{0,200})", re.IGNORECASE | re.MULTILINE)
 _WORD = re.compile(r"[a-z0-9]{2,40}")
-_MEANINGS = tuple((said, re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)) for said, words in MEANINGS.items())
+_MEANINGS = tuple((said, _any_of(words, end=r"\b")) for said, words in MEANINGS.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +112,12 @@ class Message:
 def read_message(message: str) -> Message:
     """Read a commit message of any size and content; never raises."""
     first, _, rest = message.strip().partition("\n")
-    title, body = one_line(first, TITLE_LIMIT), rest[:BODY_LIMIT]
+    title, body = one_line(first, TITLE_LIMIT), authored(rest[:BODY_LIMIT])
     bare, pull_request = _without_pull_request(title)
     prefixes, core, shout = _split_prefixes(bare)
     prose = _prose(body)
     lead = _lead(prose, core)
+    told = _HEADINGS.sub("", lead)  # what a heading asks after need not be so
     title_marks, meaning = _marks_in(core), _meaning(core)
     mended = _stated_in("\n".join(_MENDS.findall(prose))) if meaning in {"fix", None} else ()
     return Message(
@@ -116,15 +132,15 @@ def read_message(message: str) -> Message:
         series=_series(title),
         breaking=shout or "breaking" in prefixes or bool(_BREAKING.search(f"{title}\n{body}")),
         title_marks=title_marks,
-        body_marks=tuple(mark for mark in dict.fromkeys((*_marks_in(lead), *mended)) if mark not in title_marks),
+        body_marks=tuple(mark for mark in dict.fromkeys((*_marks_in(told), *mended)) if mark not in title_marks),
         meaning=meaning,
         prefix_meaning=next((PREFIXES[prefix] for prefix in prefixes if prefix in PREFIXES), None),
-        stated=(*_stated_in(f"{core}\n{lead}"), *mended),
-        danger=danger_rank(f"{core}\n{lead}") is not None,
+        stated=(*_stated_in(f"{core}\n{told}"), *mended),
+        danger=danger_rank(f"{core}\n{told}") is not None,
         clearer=bool(_CLEARER.search(core)),
         aside=_aside(core),
         benchmarks=measurements(f"{core}\n{body}"),
-        coauthors=_coauthors(body),
+        coauthors=_coauthors(rest[:BODY_LIMIT]),
     )
 
 
@@ -220,13 +236,14 @@ def _coauthors(body: str) -> tuple[str, ...]:
 
 
 def _prose(body: str) -> str:
-    """The body without trailers, code fences and quoted text."""
-    lines, fenced = list[str](), False
+    """The body without trailers, code fences and quoted text; a quote reaches to the next empty line."""
+    lines, fenced, quoted = list[str](), False, False
     for line in body.split("\n"):
         stripped = line.strip()[:600]
+        quoted = bool(stripped) and (quoted or stripped.startswith(">"))
         if stripped.startswith(("```", "~~~")):
             fenced = not fenced
-        elif not fenced and not stripped.startswith(">") and not _TRAILER.match(stripped):
+        elif not fenced and not quoted and not _TRAILER.match(stripped):
             lines.append(stripped)
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from functools import cache
 
 from core.models import Commit, Facts, Language, PublicChange, Tier, Triage
 from report.labels import labels
+from workers.authored import authored
 from workers.diffview import DiffView, visible
 from workers.replies import Note
 from workers.worked_examples import WorkedExample, commit_text, examples, notes_example
@@ -260,7 +261,8 @@ def _unseen(shown: DiffView, *, noted: bool) -> str:
 
 
 def _message(message: str) -> str:
-    text = visible(message.replace("\r\n", "\n").strip())
+    """The message without the form that a project has its contributors fill in."""
+    text = visible(authored(message.replace("\r\n", "\n")).strip())
     return (
         text if len(text) <= MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]}… [{len(text) - MESSAGE_LIMIT} more characters]"
     )

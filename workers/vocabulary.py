@@ -1,7 +1,7 @@
 """The words of a commit message that triage understands: what they warn of, and what they say was done; data only.
 
-Each entry is a regular expression that starts at a word's border, without regard to case; every quantifier is bounded,
-so that no text makes a search slow.
+Each entry is a regular expression that starts at a word's border, without regard to case; a Chinese one may start
+within a run of characters, which has no borders. Every quantifier is bounded, so that no text makes a search slow.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ DANGERS: tuple[str, ...] = (
     r"privilege escalation",
     r"sandbox escape",
     r"timing attack",
-    r"unauthenticated",
+    r"unauthenticated (?:\w{1,20} ){0,2}(?:access|attacker|caller|client|endpoint|request|route|remote|user)s?\b",
     r"(?:insecure|unsafe) deseriali[sz]ation",
+    r"(?:远程|任意)代码执行",
+    r"(?:命令|代码|模板|SQL ?)注入",
+    r"(?:路径|目录)(?:穿越|遍历)",
+    r"未授权访问",
+    r"反序列化漏洞",
 )
 
 # A title that speaks of a better message for what already failed.
@@ -30,11 +35,21 @@ CLEARER: tuple[str, ...] = (
     r"(?:clear(?:er)?|better|friendl\w{1,3}|helpful|meaningful|actionable) (?:\w{1,20} ){0,2}(?:error|message)",
     r"add(?:s|ed)? (?:an? )?(?:\w{1,20} )?(?:warnings?|logs?|logging)\b",
     r"(?:improve|clarify|reword) (?:\w{1,20} ){0,4}(?:errors?|messages?|warnings?)\b",
+    r"(?:完善|优化|改进|明确).{0,12}(?:报错|错误|提示)(?:信息)?",
 )
 
 # What never reaches a user → the words of a title that is about it.
 ASIDE: dict[str, tuple[str, ...]] = {
-    "test": (r"(?:unit.?)?tests?\b", r"uts?\b", r"e2e\b", r"bench(?:mark)?s?\b", r"ci\b"),
+    "test": (
+        r"(?:unit.?)?tests?\b",
+        r"uts?\b",
+        r"e2e\b",
+        r"bench(?:mark)?s?\b",
+        r"ci\b",
+        r"(?:单元)?测试",
+        r"单测",
+        r"用例",
+    ),
     "docs": (
         r"docs?\b",
         r"document(?:s|ed|ing|ation)?\b",
@@ -42,8 +57,11 @@ ASIDE: dict[str, tuple[str, ...]] = {
         r"readme\b",
         r"comments?\b",
         r"typos?\b",
+        r"文档",
+        r"注释",
+        r"错别字",
     ),
-    "typing": (r"typing\b", r"(?:type.)?(?:hint|annotation)s?\b", r"mypy\b", r"pyright\b"),
+    "typing": (r"typing\b", r"(?:type.)?(?:hint|annotation)s?\b", r"mypy\b", r"pyright\b", r"类型(?:标注|注解|提示)"),
 }
 
 # Mark → the words among its own that state the fault itself; an exception's name, say, may stand there by the way.
@@ -62,6 +80,11 @@ STATED: dict[str, tuple[str, ...]] = {
         r"(?:->|returns?|with) (?:http )?50[0-4]\b",
         r"cannot (?:start|load|import|run)\b",
         r"fail(?:s|ed|ing)? to (?:start|load|import|run)\b",
+        r"崩溃",
+        r"段错误",
+        r"宕机",
+        r"(?:无法|不能)(?:启动|加载|导入|运行)",
+        r"(?:启动|加载|导入)失败",
     ),
     "hang": (
         r"hang(?:s|ing)?\b",
@@ -69,9 +92,13 @@ STATED: dict[str, tuple[str, ...]] = {
         r"stuck\b",
         r"never (?:returns?|finish\w{0,2}|completes?)",
         r"infinite(?:ly)? loop",
+        r"卡死",
+        r"卡住",
+        r"挂死",
+        r"死循环",
     ),
-    "deadlock": (r"dead.?lock", r"race condition", r"data race"),
-    "corruption": (r"corrupt", r"data loss", r"garbled?\b"),
+    "deadlock": (r"dead.?lock", r"race condition", r"data race", r"死锁", r"竞态", r"数据竞争"),
+    "corruption": (r"corrupt", r"data loss", r"garbled?\b", r"数据(?:损坏|丢失)", r"乱码"),
 }
 
 # Mark → the words that earn it.
@@ -87,6 +114,8 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"buffer over(?:flow|read)",
         r"trust_remote_code",
         r"sanitiz(?:e|ation)\b",
+        r"漏洞",
+        r"安全问题",
     ),
     "crash": (
         r"crash",
@@ -113,6 +142,14 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"internal server error",
         r"cannot (?:start|load|import|run)\b",
         r"fail(?:s|ed|ing|ure)? to (?:start|load|import|run|build|compile|install)\b",
+        r"崩溃",
+        r"段错误",
+        r"宕机",
+        r"闪退",
+        r"越界",
+        r"空指针",
+        r"(?:无法|不能)(?:启动|加载|导入|运行)",
+        r"(?:启动|加载|导入|编译|安装)失败",
     ),
     "hang": (
         r"hang(?:s|ing|ed)?\b",
@@ -123,6 +160,11 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"infinite(?:ly)? loop",
         r"livelock",
         r"starv(?:e|ation)",
+        r"卡死",
+        r"卡住",
+        r"挂死",
+        r"死循环",
+        r"无响应",
     ),
     "deadlock": (
         r"dead.?lock",
@@ -130,15 +172,22 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"data race",
         r"(?:thread|concurren)\w{0,8}.{0,3}(?:safe|unsafe)",
         r"race\b",
+        r"死锁",
+        r"竞态",
+        r"数据竞争",
+        r"线程安全",
     ),
     "memory": (
-        r"memory.{0,3}leak",
+        r"mem(?:ory)?.{0,3}leak",
+        r"(?:double|twice the|excess\w{0,4}) (?:\S{1,20} )?(?:mem|memory|vram)\b",
         r"leak(?:s|ed|ing|age)?\b(?! (?:in)?to\b)",
         r"\boom\b",
         r"out.of.memory",
         r"memory growth",
         r"(?:reduc|lower|cut|sav|shrink|trim)\w{0,4} (?:\S{1,20} ){0,3}(?:memory|vram)\b",
         r"memory (?:saving|blow|exhaust)",
+        r"(?:内存|显存)(?:泄漏|泄露|溢出|占用|不足)",
+        r"爆显存",
     ),
     "corruption": (
         r"corrupt",
@@ -147,16 +196,21 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"garbled?\b",
         r"stale (?:data|cache|result)",
         r"cross.talk",
+        r"数据(?:损坏|丢失)",
+        r"乱码",
     ),
     "wrong_result": (
         r"wrong (?:result|output|answer|value|order|mask|token)",
         r"incorrect(?:ly)?\b",
         r"silently",
         r"garbage output",
+        r"gibberish",
         r"off.by.one",
         r"mis(?:comput|calculat|match|pars|rout)",
         r"ignored\b",
         r"never (?:emit|reach|appl)",
+        r"(?:结果|输出|计算)(?:错误|不对|不正确|异常)",
+        r"(?:不|未)生效",
     ),
     "numerics": (
         r"nan\b",
@@ -166,6 +220,8 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"accuracy\b",
         r"numeric",
         r"rounding",
+        r"精度",
+        r"溢出",
     ),
     "regression": (
         r"regress(?:ed|es|ions?)?\b(?! (?:tests?|cases?|checks?|suites?|coverage|guards?|testing))",
@@ -188,6 +244,12 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"accelerat",
         r"reduce (?:the )?(?:overhead|memory|time)",
         r"slow(?:er|down)?\b",
+        r"性能",
+        r"加速",
+        r"提速",
+        r"吞吐",
+        r"延迟",
+        r"耗时",
     ),
     "default": (
         r"defaults? (?:to|is now|value)",
@@ -196,6 +258,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"defaults? (?:for|of|from)\b",
         r"chang\w{1,3} (?:the )?(?:\S{1,20} )?defaults?\b",
         r"new default",
+        r"默认(?:值|使用|开启|关闭|启用|改为)",
     ),
     "incompatible": (
         r"backwards?.incompatib",
@@ -208,6 +271,9 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"mak(?:e|es|ing) (?:\S{1,60} ){1,4}mandatory\b",
         r"end of support",
         r"(?:remov|delet)\w{1,4} (?:\S{1,20} ){0,2}deprecat\w{1,4}",
+        r"不兼容",
+        r"不再支持",
+        r"破坏性",
     ),
 }
 
@@ -233,6 +299,11 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"respect",
         r"missing",
         r"make \S{1,40} compatible",
+        r"修复",
+        r"修正",
+        r"解决",
+        r"避免",
+        r"防止",
     ),
     "perf": (
         r"perf",
@@ -246,6 +317,9 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"improve perf",
         r"performance",
         r"overhead",
+        r"优化",
+        r"加速",
+        r"提升性能",
     ),
     "remove": (
         r"remov(?:e|es|ed|al|ing)",
@@ -253,6 +327,11 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"delete[sd]?",
         r"deprecat(?:e|es|ed|ion)",
         r"retire",
+        r"删除",
+        r"移除",
+        r"去掉",
+        r"去除",
+        r"废弃",
     ),
     "refactor": (
         r"refactor(?:s|ed|ing)?",
@@ -271,6 +350,11 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"restructure",
         r"replac(?:e|es)",
         r"separate",
+        r"重构",
+        r"重命名",
+        r"拆分",
+        r"清理",
+        r"简化",
     ),
     "feature": (
         r"add(?:s|ed|ing)?",
@@ -290,6 +374,14 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"integrate",
         r"include",
         r"port",
+        r"支持",
+        r"新增",
+        r"添加",
+        r"增加",
+        r"实现",
+        r"引入",
+        r"接入",
+        r"适配",
     ),
     "bump": (
         r"bump(?:s|ed)?",
@@ -297,6 +389,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"updat(?:e|es)",
         r"pin",
         r"releases? v?\d",
+        r"升级",
+        r"更新",
     ),
     "log": (
         r"log(?:s|ging)?",
@@ -306,6 +400,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         r"lint",
         r"format(?:ting)?",
         r"style",
+        r"日志",
+        r"格式化",
     ),
 }
 
