@@ -14,7 +14,10 @@ from tests.fakes.anthropic import Behaviour
 from tests.working import NAME, Worker, analysis_and_verdict, worker
 from workers.app import messages
 
-FIX = ("Fix a crash on empty input", {"src/engine.py": "def f(x):\n    if not x:\n        return None\n    return x\n"})
+FIX = (
+    "Fix the answer to empty input",
+    {"src/engine.py": "def f(x):\n    if not x:\n        return None\n    return x\n"},
+)
 TIDY = ("Tidy the scheduler", {"src/engine.py": "second = 2\nfirst = 1\n"})
 DOCS = ("Say more in the guide", {"docs/guide.md": "Another sentence.\n"})
 VITAL = ("Tidy the core", {"vital/engine.py": "second = 2\nfirst = 1\n"})

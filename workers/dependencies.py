@@ -18,6 +18,7 @@ _PYTHON = re.compile(r"\b(?:requires-python|python_requires|python)\s?=\s?[\"'](
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d{1,2})[\"']")
 _KEY_VERSION = re.compile(r"^\s{0,8}[\"']?([A-Za-z@][\w@/.-]{0,80})[\"']?\s?[=:]\s?(?:\{[^\n]{0,60}version ?= ?)?[\"']([\^~>=<*v]{0,2}\d[^\"'\n]{0,40})[\"']")  # fmt: skip # noqa: E501
 # A part of the same workspace, which is versioned with it.
+_OPTIONAL = re.compile(r"\boptional\s?=\s?true\b")  # Poetry, Cargo: installed by who asks for it alone
 OWN_PART = re.compile(r"^\s{0,8}[\w-]{1,80}\s?=\s?\{(?=[^\n]{0,200}\bpath\s?=)[^\n]{0,60}\bversion\s?=")
 _GO = re.compile(
     r"^\s{0,8}(?:require )?([\w.-]{1,60}\.[\w./-]{1,100}|go|toolchain) (v?\d[\w.+-]{0,60}|go\d[\w.]{0,20})\b"
@@ -149,7 +150,7 @@ def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
 
 
 def _keyed(lines: tuple[str, ...]) -> dict[str, str]:
-    found = (_KEY_VERSION.match(line) for line in lines if not OWN_PART.match(line))
+    found = (_KEY_VERSION.match(line) for line in lines if not (OWN_PART.match(line) or _OPTIONAL.search(line)))
     asked = {
         match.group(1): match.group(2) for match in found if match and match.group(1).lower() not in _NOT_DEPENDENCIES
     }

@@ -35,6 +35,9 @@ _TOOL_ROOTS = _words("""scripts script hack devtools dev maint maintenance suppo
 _VENDORED_DIRS = _words(
     """vendor vendored _vendor third_party third-party thirdparty 3rdparty external node_modules deps"""
 )
+# What a cluster is told to run; such a chart often lies in `dist`.
+_CHART_DIRS = _words("""chart charts helm""")
+_CHART_SUFFIXES = _words(""".yaml .yml .tpl .gotmpl""")
 _GENERATED_DIRS = _words("""generated __generated__ _generated dist snapshots __snapshots__""")
 
 _LOCK_NAMES = _words(
@@ -120,13 +123,17 @@ def role_of_path(path: str) -> FileRole:
 def _role_by_exact_name(name: str, folders: frozenset[str]) -> FileRole | None:
     if name in _LOCK_NAMES or name.endswith(".lock"):
         return FileRole.LOCK
-    if _GENERATED.search(name) or folders & _GENERATED_DIRS:
+    if _GENERATED.search(name) or (folders & _GENERATED_DIRS and not _is_chart(name, folders)):
         return FileRole.GENERATED
     if folders & _VENDORED_DIRS:
         return FileRole.VENDORED
     if folders & _CI_DIRS or name in _CI_NAMES or (name.startswith(".") and not name.startswith(".env")):
         return FileRole.DOCS if ".github" in folders and name.endswith(".md") else FileRole.CI
     return None
+
+
+def _is_chart(name: str, folders: frozenset[str]) -> bool:
+    return bool(folders & _CHART_DIRS) and PurePosixPath(name).suffix in _CHART_SUFFIXES
 
 
 def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | None:
@@ -145,6 +152,8 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     if _DOCKERFILE.match(name) and _TOOLING.search(name):
         return FileRole.CI
     if name in _BUILD_NAMES or pure.suffix in _BUILD_SUFFIXES or _DOCKERFILE.match(name) or folders & _BUILD_DIRS:
+        return FileRole.BUILD
+    if _is_chart(name, folders):
         return FileRole.BUILD
     # At the top these hold the maintainers' tools; deeper down they may be part of the product.
     if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS:

@@ -36,8 +36,8 @@ _SHARED_STEMS = frozenset(
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
 # `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`, `main2main`: from one to the other.
 _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", re.IGNORECASE)
-# `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`).
-_NO_NAME = re.compile(r"^[A-Za-z]+0$|\d[A-Za-z]*[a-z][A-Z]")
+# `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`).
+_NO_NAME = re.compile(r"^[A-Za-z]+0$|\d[A-Za-z]*[a-z][A-Z]|^[A-Za-z]\d{1,2}[A-Z][a-z]{2}")
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")

@@ -36,6 +36,7 @@ class Base(Frozen):
 
     product: FiniteFloat
     delivery: FiniteFloat
+    vendored_fix: FiniteFloat
     other: FiniteFloat
     nature: FiniteFloat
 

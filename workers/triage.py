@@ -161,7 +161,7 @@ def _watched(facts: Facts, repository: RepositorySettings) -> Reason | None:
 
 def _parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[Part]:
     product = _touches_product(facts)
-    yield _base(facts, rules)
+    yield _base(facts, message, rules)
     if product and (gain := best_gain(facts.benchmarks)).times >= rules.body.gain_from:
         yield Part(rules.body.gain, Reason(code="measured", subject=_subject(gain.said)))
     yield from _mark_parts(facts, message, rules, product=product)
@@ -202,7 +202,7 @@ def _touches_product(facts: Facts) -> bool:
     return not facts.files or any(role not in UNCOUNTED_ROLES and role is not FileRole.BINARY for role in facts.roles)
 
 
-def _base(facts: Facts, rules: TriageRules) -> Part:
+def _base(facts: Facts, message: Message, rules: TriageRules) -> Part:
     if "cosmetic" in facts.marks:
         return Part(rules.base.nature, Reason(code="cosmetic"))
     if not facts.files or any(role in _PRODUCT for role in facts.roles):
@@ -211,6 +211,8 @@ def _base(facts: Facts, rules: TriageRules) -> Part:
         return Part(rules.base.product, reason)
     if any(role in _DELIVERY for role in facts.roles):
         return Part(rules.base.delivery, Reason(code="base_delivery"))
+    if FileRole.VENDORED in facts.roles and (message.meaning == "fix" or message.title_marks):
+        return Part(rules.base.vendored_fix, Reason(code="vendored_fix"))
     return Part(rules.base.other, Reason(code=only_role(facts)))
 
 

@@ -430,6 +430,7 @@ REASONS: dict[str, str] = {
     "only_ci": "CI or development tools only",
     "only_example": "examples or benchmarks only",
     "only_vendored": "vendored code only",
+    "vendored_fix": "a fix within vendored code",
     "only_supporting": "tests, documentation, CI and the like only",
     "danger": "the message names an attack or a vulnerability",
     "advisory": "fixes what a security advisory tells of, by its change log or title",

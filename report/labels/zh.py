@@ -413,6 +413,7 @@ REASONS: dict[str, str] = {
     "only_ci": "只涉及 CI 或开发工具",
     "only_example": "只涉及示例或基准",
     "only_vendored": "只涉及第三方代码",
+    "vendored_fix": "第三方代码中的修复",
     "only_supporting": "只涉及测试、文档、CI 等辅助文件",
     "danger": "提交说明写明了安全漏洞或攻击方式",
     "advisory": "从更新日志或标题看，修复了安全公告所述的问题",
