@@ -30,6 +30,7 @@ _BY_MEANING = {
     "refactor": ChangeType.REFACTOR,
     "remove": ChangeType.REFACTOR,
     "log": ChangeType.CHORE,
+    "update": ChangeType.CHORE,
     "bump": ChangeType.CHORE,
     "chore": ChangeType.CHORE,
     "security": ChangeType.SECURITY,
@@ -90,7 +91,7 @@ def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
     if (
         FileRole.MANIFEST in facts.roles
         and _dependencies(facts)
-        and (facts.code_lines < 200 or message.meaning == "bump")
+        and (facts.code_lines < 200 or message.meaning in {"update", "bump"})
         and not _needs_them(facts, message)
     ):
         return ChangeType.DEPENDENCY

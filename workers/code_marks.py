@@ -12,7 +12,15 @@ from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
 from workers.dependencies import OWN_PART
 from workers.hunks import Hunk, docstring_lines, has_docstrings
-from workers.looks import only_imports, only_indented, same_order, same_tree, same_words
+from workers.looks import (
+    has_old_types,
+    only_imports,
+    only_indented,
+    same_order,
+    same_tree,
+    same_words,
+    with_plain_types,
+)
 
 # Lines of product code that a new or removed file needs before it counts as a module of its own.
 _MODULE_LINES = 40
@@ -90,7 +98,7 @@ _SENTENCE = re.compile(
     r"[\w'`,.-]{1,40}(?: [\w'`,.;:-]{1,40}){3,40}$"
 )
 _SPAN = re.compile(r"`[^`\n]{0,80}`")
-_VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
+_VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|(?!\w{0,20}(?:MIN|REQUIRED))\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
 _RELEASE = re.compile(r"(?:release|publish|pypi|wheel|whl|deploy|package|docker)", re.IGNORECASE)
 # Fewer lines adjust a step of how it is released, unless they say for what it is.
 _PIPELINE_LINES = 20
@@ -118,6 +126,14 @@ class CodeMarks(NamedTuple):
 
     marks: tuple[str, ...]
     lines: int
+
+
+class _Reading(NamedTuple):
+    """How a hunk's lines are read: as Python's, with docstrings perhaps, and with type hints of old."""
+
+    python: bool
+    quotes: bool
+    types: bool
 
 
 def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> CodeMarks:
@@ -163,9 +179,10 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     python = change.path.endswith((".py", ".pyi"))
     quotes = python and has_docstrings(change.patch or "")
     for part in parts:
-        went = _code_lines(part.removed, part.before, python=python, quotes=quotes)
-        came = _code_lines(part.added, part.after, python=python, quotes=quotes)
-        looks = _only_looks(part, went, came, python=python, quotes=quotes, parse=tally.cosmetic)
+        reading = _Reading(python, quotes, python and has_old_types(part.removed))
+        went = _code_lines(part.removed, part.before, reading)
+        came = _code_lines(part.added, part.after, reading)
+        looks = _only_looks(part, went, came, reading, parse=tally.cosmetic)
         tally.cosmetic &= looks
         tally.beyond_looks += 0 if looks else len(went) + len(came)
         removed += went
@@ -185,33 +202,31 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     tally.cosmetic &= not (unseen or renamed)
 
 
-def _only_looks(part: Hunk, went: list[str], came: list[str], *, python: bool, quotes: bool, parse: bool) -> bool:
+def _only_looks(part: Hunk, went: list[str], came: list[str], reading: _Reading, *, parse: bool) -> bool:
     """Of one hunk: what moved to another one may do something else there. `parse`: the verdict is worth a parser."""
     if not same_words(went, came):
         return False
     if only_imports((*went, *came)):
         return True
-    if python and only_indented(went, came):
+    if reading.python and only_indented(went, came):
         return False
-    before = _code_lines(part.before, part.before, python=python, quotes=quotes)
-    after = _code_lines(part.after, part.after, python=python, quotes=quotes)
-    return same_order(before, after) and (not (python and parse) or same_tree(part.context, before, after))
+    before = _code_lines(part.before, part.before, reading)
+    after = _code_lines(part.after, part.after, reading)
+    return same_order(before, after) and (not (reading.python and parse) or same_tree(part.context, before, after))
 
 
-def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], *, python: bool, quotes: bool) -> list[str]:
-    """The changed lines of one side that a machine reads: no blank lines, comments or docstrings.
-
-    `quotes`: there may be docstrings.
-    """
+def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], reading: _Reading) -> list[str]:
+    """The changed lines of one side that a machine reads: no blank lines, comments or docstrings."""
     kept = [
         line
         for line in changed
         if (bare := line.lstrip()) and not (bare.startswith(_COMMENT_STARTS) and _COMMENT.match(line))
     ]
-    if not python or not kept:
+    if not reading.python or not kept:
         return kept
-    docstrings = docstring_lines(side) if quotes else ()
-    return [line for line in kept if line not in docstrings and not _is_sentence(line)]
+    docstrings = docstring_lines(side) if reading.quotes else ()
+    code = [line for line in kept if line not in docstrings and not _is_sentence(line)]
+    return with_plain_types(code) if reading.types else code
 
 
 def _is_sentence(line: str) -> bool:

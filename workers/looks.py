@@ -1,14 +1,69 @@
-"""Both sides of a hunk → whether they differ in looks alone: spaces, quotes, line breaks, order of imports; pure."""
+"""Both sides of a hunk → whether they differ in looks alone: spaces, quotes, order of imports, old type hints; pure."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 
 from workers.outlines import python_tree
 
 _NOISE = str.maketrans("", "", " \t\r'\",;(){}\\")
 _IMPORTS = ("import ", "from ", "#include", "use ", "using ")
+# Names of types that Python has by itself now, and those that its `|` writes.
+_OLD_TYPE = re.compile(r"\b(?:typing\.|t\.)?(List|Dict|Tuple|Set|FrozenSet|Type|Optional|Union)\[")
+_TYPING = ("from typing import ", "from typing_extensions import ", "from __future__ import annotations")
+_HINTS = ("Optional[", "List[", "Dict[", "Tuple[", "Union[", "Set[", "Type[", "from typing", "from __future__")
+_TYPES_A_LINE = 40
+
+
+def has_old_types(lines: Sequence[str]) -> bool:
+    """Whether there may be anything in these lines that `with_plain_types` writes otherwise."""
+    text = "\n".join(lines)
+    return any(hint in text for hint in _HINTS)
+
+
+def with_plain_types(lines: Sequence[str]) -> list[str]:
+    """Lines of Python with type hints as they are written today, and without what was imported for them."""
+    return [_plain_types(line) if "[" in line else line for line in lines if not line.lstrip().startswith(_TYPING)]
+
+
+def _plain_types(line: str) -> str:
+    """`Optional[List[int]]` → `list[int] | None`; what goes on in the next line stays as it is."""
+    for _ in range(_TYPES_A_LINE):
+        found = _OLD_TYPE.search(line)
+        end = _closing(line, found.end()) if found else -1
+        if not found or end < 0:
+            return line
+        name, inside = found[1], line[found.end() : end]
+        if name == "Optional":
+            plain = f"{inside} | None"
+        else:
+            plain = " | ".join(_parts(inside)) if name == "Union" else f"{name.lower()}[{inside}]"
+        line = f"{line[: found.start()]}{plain}{line[end + 1 :]}"
+    return line
+
+
+def _closing(line: str, start: int) -> int:
+    """Where the bracket closes that is open at `start`, or -1."""
+    depth = 1
+    for at in range(start, len(line)):
+        depth += (line[at] == "[") - (line[at] == "]")
+        if not depth:
+            return at
+    return -1
+
+
+def _parts(inside: str) -> list[str]:
+    """What commas outside all brackets part."""
+    parts, depth = [""], 0
+    for char in inside:
+        depth += (char in "[(") - (char in "])")
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts]
 
 
 def same_words(went: Sequence[str], came: Sequence[str]) -> bool:
