@@ -44,13 +44,24 @@ class Leases:
                     del self._held[claim.id]
 
     def _beat(self) -> None:
+        missed = set[tuple[str, str]]()
         while True:
             time.sleep(self._ledger.lease_seconds / 3)
             now = time.monotonic()
             with self._guard:
                 alive = [(commit_id, token) for commit_id, (token, until) in self._held.items() if now < until]
             try:
-                for commit_id in self._ledger.renew(alive):
-                    log.warning("lease_lost", commit=commit_id)
+                missed = self._renewed(alive, missed)
             except redis.RedisError as error:
                 log.warning("lease_renewal_failed", reason=briefly(error))
+
+    def _renewed(self, alive: list[tuple[str, str]], missed: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Renew, and return which leases are not held any more; those that were `missed` before already are told of.
+
+        A stage gives its lease up a moment before its block ends, so that missing it once says nothing.
+        """
+        lost = self._ledger.renew(alive)
+        gone = {(commit_id, token) for commit_id, token in alive if commit_id in lost}
+        for commit_id, _ in gone & missed:
+            log.warning("lease_lost", commit=commit_id)
+        return gone
