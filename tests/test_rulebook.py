@@ -107,6 +107,9 @@ QUOTES = {
     "Use x\n\nKeep the workspace allocation of #3364 out of it all.": (
         "Keep the workspace allocation of #3364 out of it all."
     ),
+    'Use x\n\nWrong.\n\nFile\n"/tmp/a/b.py", line 344, in launch\nassert len(a) == b * c and so on': None,
+    "Use x\n\nline 516: `x=self.config.data` of this one file": None,
+    "Declare all direct dependencies of the bindings\n\nbuild: declare the dependencies of the bindings": None,
     "Use x\n\n" + "a very long sentence " * 30 + ".": None,
 }
 
@@ -179,6 +182,11 @@ def test_a_lead_claims_no_more_than_message_and_diff_bear_out(message: str) -> N
     made, shown = commit(message), diff(edited("app/core.py", "a", "b"))
     found = at_depth(Tier.MEDIUM, made, shown)
     assert found.summary.startswith(LEADS[message])
+
+
+def test_a_title_that_takes_away_adds_nothing_whatever_its_prefix() -> None:
+    made, shown = commit("feat: remove the old cache"), diff(edited("app/core.py", "x = 1\n" * 300, "y = 2"))
+    assert at_depth(Tier.MEDIUM, made, shown).summary.startswith("Changes `app/core.py`: “remove the old cache”")
 
 
 CONCERNED = {

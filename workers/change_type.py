@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from core.models import ChangeType, Facts, FileRole, Tier
 from core.places import is_interface
 from workers.message import Message
-from workers.reach import is_aside
+from workers.reach import aside_role, is_aside
 
 _SUPPORTING = (
     (FileRole.TEST, ChangeType.TEST),
@@ -19,8 +19,9 @@ _SUPPORTING = (
 _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java")
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
-_TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
-_ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS}
+_TYPO = re.compile(r"\b(?:typos?|spelling)\b", re.IGNORECASE)
+_DOCSTRING = re.compile(r"\bdocstrings?\b", re.IGNORECASE)
+_ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS, "ci": ChangeType.CI}
 _BEYOND = re.compile(r"\b(?:buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
 _HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
 _BY_MEANING = {
@@ -76,7 +77,9 @@ def _by_files(facts: Facts) -> ChangeType | None:
 
 
 def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    return _ASIDE.get(message.aside or "") if tier is Tier.LOW and is_aside(facts, message) else None
+    if tier is not Tier.LOW or not is_aside(facts, message):
+        return None
+    return _ASIDE.get(aside_role(facts, message))
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
@@ -134,7 +137,9 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
 
 
 def _by_words(facts: Facts, message: Message) -> ChangeType:
-    if _TYPO.search(message.opening):
+    # A misspelt name or message is mended in code.
+    misspelt = _TYPO.search(message.opening) and (FileRole.DOCS in facts.roles or not facts.code_lines)
+    if misspelt or _DOCSTRING.search(message.opening):
         return ChangeType.DOCS
     prefix = message.prefix_meaning
     for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):
