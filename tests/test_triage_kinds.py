@@ -368,11 +368,13 @@ def test_what_brings_neither_tests_nor_documents_is_not_told_as_such() -> None:
     misspelt = commit("fix: metrics and typo in the server")
     assert judged(misspelt, diff(edited("app/a.py", "x = prempted", "x = preempted"))).type is ChangeType.BUGFIX
     assert judged(misspelt, diff(edited("app/a.py", "# prempted", "# preempted"), docs)).type is ChangeType.DOCS
+    many = diff(*(edited(f"docs/{n}.md", "a", "b") for n in range(3)), edited(".github/workflows/docs.yml", "a", "b"))
+    assert judged(commit("Translate it"), many).type is ChangeType.DOCS
 
 
 def test_a_step_of_a_version_is_no_variant() -> None:
-    codes = {reason.code for reason in judged(commit("Hold the lock as post2 did, unlike rc1"), diff(SOURCE)).reasons}
-    assert "one_platform" not in codes
+    said = commit("Hold the lock of cm2Config as post2 did, unlike rc1")
+    assert "one_platform" not in {reason.code for reason in judged(said, diff(SOURCE)).reasons}
 
 
 def test_a_file_that_holds_the_version_alone_is_upkeep() -> None:

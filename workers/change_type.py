@@ -14,6 +14,8 @@ _SUPPORTING = (
     (FileRole.TEST, ChangeType.TEST),
     (FileRole.CI, ChangeType.CI),
     (FileRole.DOCS, ChangeType.DOCS),
+    (FileRole.BUILD, ChangeType.BUILD),
+    (FileRole.MANIFEST, ChangeType.BUILD),
 )
 # Examples and benchmarks that are programs are judged by what was done to them.
 _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java")
@@ -21,6 +23,8 @@ _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRol
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
 _TYPO = re.compile(r"\b(?:typos?|spelling)\b", re.IGNORECASE)
 _DOCSTRING = re.compile(r"\bdocstrings?\b", re.IGNORECASE)
+# What a title's first word says against its prefix, `feat: fix …`: a mend (group 1), or a removal.
+_NO_FEATURE = re.compile(r"(?:(fix(?:e[sd])?\b|修复|修正)|remove[sd]?\b|delete[sd]?\b|移除|删除)", re.IGNORECASE)
 _ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS, "ci": ChangeType.CI}
 _BEYOND = re.compile(r"\b(?:buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
 _HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
@@ -72,8 +76,13 @@ def _by_files(facts: Facts) -> ChangeType | None:
     if {FileRole.BUILD, FileRole.MANIFEST} & set(facts.roles) and FileRole.TEST not in facts.roles:
         return ChangeType.BUILD
     if FileRole.EXAMPLE not in facts.roles or FileRole.TEST in facts.roles or FileRole.CI in facts.roles:
-        return next((kind for role, kind in _SUPPORTING if role in facts.roles), ChangeType.CHORE)
+        return _of_most_files(facts)
     return None if any(path.endswith(_PROGRAMS) for path in facts.paths) else ChangeType.DOCS
+
+
+def _of_most_files(facts: Facts) -> ChangeType:
+    held = [(facts.roles[role], kind) for role, kind in _SUPPORTING if role in facts.roles]
+    return max(held, key=lambda pair: pair[0], default=(0, ChangeType.CHORE))[1]
 
 
 def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
@@ -138,10 +147,12 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
 
 def _by_words(facts: Facts, message: Message) -> ChangeType:
     # A misspelt name or message is mended in code.
-    misspelt = _TYPO.search(message.opening) and (FileRole.DOCS in facts.roles or not facts.code_lines)
+    misspelt = _TYPO.search(message.opening) and (not facts.code_lines or _mostly_documents(facts))
     if misspelt or _DOCSTRING.search(message.opening):
         return ChangeType.DOCS
     prefix = message.prefix_meaning
+    if prefix == "feature" and (plain := _NO_FEATURE.match(message.core)):
+        return ChangeType.BUGFIX if plain[1] else ChangeType.REFACTOR
     for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):
         if said in _BY_MEANING:
             return _BY_MEANING[said]
@@ -150,6 +161,11 @@ def _by_words(facts: Facts, message: Message) -> ChangeType:
     if FileRole.TEST in facts.roles and facts.code_lines < 100:
         return ChangeType.BUGFIX
     return ChangeType.FEATURE if _grows(facts) else ChangeType.REFACTOR
+
+
+def _mostly_documents(facts: Facts) -> bool:
+    code = sum(count for role, count in facts.roles.items() if role in _CODE)
+    return facts.roles.get(FileRole.DOCS, 0) >= max(code, 1)
 
 
 def _grows(facts: Facts) -> bool:

@@ -84,7 +84,10 @@ _SOURCE_SUFFIXES = _words(
 
 _TEST_STEM = re.compile(r"^(?:test_.*|(?:.*_)?(?:e2e|smoke)(?:_.*)?|.*_tests?|conftest|.*[.-](?:test|spec|e2e))$")
 _TEST_FOLDER = re.compile(r"-tests?$|_tests$")  # crates/app-test, scripts/smoke-test, load_tests
-_GENERATED = re.compile(r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$")
+_GENERATED = re.compile(
+    r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|[._]generated\.\w+|\.snap|\.map)$"
+    r"|^(?:_generated_|zz_generated)"
+)
 _REQUIREMENTS = re.compile(r"^(?:requirements?(?:[-_.].*)?|.*[-_.]requirements?)\.(?:txt|in)$")
 _LOCKED = re.compile(r"^(?:.*[-_.])?requirements?[-_.](?:.*[-_.])?lock(?:ed)?(?:[-_.].*)?\.txt$")
 # By its name, what serves tests, checks, documents or developers alone.

@@ -20,6 +20,11 @@ BODY_LIMIT = 8_000
 # `[fix](kernel): ` is read as `[fix] [kernel] ` would be.
 _BRACKET = re.compile(r"\[([^\[\]]{1,40})\](?:\(([^()]{1,40})\)(!?):)?[:\s]{0,3}")
 _CONVENTIONAL = re.compile(r"([A-Za-z][A-Za-z_+-]{0,20})(?:\(([^()]{0,60})\))?(!?):\s{0,3}(?=\S)")
+# `fix - text`, where the word is one of those that name a kind of change.
+_DASHED = re.compile(r"([A-Za-z]{2,12})(?:\(([^()]{1,40})\))? - (?=\S)")
+_KINDS = frozenset({*PREFIXES, "test", "tests", "docs", "doc", "ci"})
+# A bullet, or the code of an emoji.
+_ORNAMENT = re.compile(r"(?:[*•-]|:[a-z][a-z_]{1,30}:)\s{1,3}")
 _TRAILING_PULL = re.compile(r"\s{0,4}\((?:PR )?[#!](\d{1,9})\)\s{0,4}$")
 _MERGED_PULL = re.compile(r"^Merge pull request #(\d{1,9})\b")
 # What GitHub calls the merge of a private fork, in which what an advisory tells of was mended out of sight.
@@ -184,7 +189,12 @@ def _split_prefixes(title: str) -> tuple[tuple[str, ...], str, bool]:
     """`[A] [B] fix(c)!: text` → (("a", "b", "fix", "c"), "text", True)."""
     prefixes, shout, rest = list[str](), False, title.strip()
     for _ in range(6):
-        if bracket := _BRACKET.match(rest):
+        if ornament := _ORNAMENT.match(rest):
+            rest = rest[ornament.end() :]
+        elif (dashed := _DASHED.match(rest)) and dashed.group(1).lower() in _KINDS:
+            prefixes += [part.strip().lower() for part in dashed.groups() if part]
+            rest = rest[dashed.end() :]
+        elif bracket := _BRACKET.match(rest):
             prefixes += [part.strip().lower() for part in bracket.group(1, 2) if part]
             shout |= bool(bracket.group(3))
             rest = rest[bracket.end() :].lstrip(": ")

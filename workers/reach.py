@@ -39,7 +39,8 @@ _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", r
 # `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`).
 # `rc1`, `post2` are steps of a version.
 _NO_NAME = re.compile(
-    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week)\d|\d[A-Za-z]*[a-z][A-Z]|^[A-Za-z]\d{1,2}[A-Z][a-z]{2}"
+    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week)\d|\d[A-Za-z]*[a-z][A-Z]"
+    r"|^(?:[A-Za-z]|[a-z]{2,20})\d{1,2}[A-Z][a-z]{2}"
 )
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})

@@ -120,8 +120,6 @@ def _borne_out(told: _Told) -> bool:
     if kind is ChangeType.BUGFIX:
         return "fix" in said or bool(message.stated) or bool(_DEFECTS & {*message.title_marks})
     if kind is ChangeType.FEATURE:
-        if message.meaning == "remove":
-            return False
         named = any(change.action == "added" for change in facts.changes)
         return named or not facts.files or "new_module" in facts.marks or facts.code_lines >= _FEATURE
     if kind is ChangeType.REFACTOR:
