@@ -27,8 +27,11 @@ _TYPES = (ChangeType.BREAKING, ChangeType.SECURITY, ChangeType.REVERT, ChangeTyp
           ChangeType.BUGFIX, ChangeType.DEPENDENCY)  # fmt: skip
 _TIERS = {tier: -tier.rank for tier in Tier}
 _RANKS = {kind.value: rank for rank, kind in enumerate(_TYPES)}
-# A full stop outside of `code`, and before white space where it is an ASCII one.
-_SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?(?:[。！？]|[.!?](?=\s|$))")
+# A full stop outside of `code` and of what is quoted, and before white space where it is an ASCII one.
+_SENTENCE = re.compile(
+    r"(?:`[^`]*`|“[^“”]*”|“(?![^“”]*”)|[^`“])+?"
+    r"(?:[。！？]|(?<!\be\.g)(?<!\bi\.e)[.!?](?=\s|$)|(?<=[.!?。！？]”)(?=\s|$))"
+)
 
 
 class Highlight(Frozen):

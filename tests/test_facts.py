@@ -72,6 +72,16 @@ ROLES = {
     "third_party/zlib/inflate.c": FileRole.VENDORED,
     "vendor/github.com/x/y.go": FileRole.VENDORED,
     "logo.png": FileRole.BINARY,
+    "data/trace.jsonl": FileRole.BINARY,
+    "trainer/config/_generated_trainer.yaml": FileRole.GENERATED,
+    "api/v1/zz_generated.deepcopy.go": FileRole.GENERATED,
+    "deps/requirements_torch.txt": FileRole.MANIFEST,
+    "deps/zlib/inflate.c": FileRole.VENDORED,
+    "requirements_lock.txt": FileRole.LOCK,
+    "docker-compose.yml": FileRole.BUILD,
+    "engine/cpp/BUILD": FileRole.BUILD,
+    "engine/smoke_json.py": FileRole.TEST,
+    "version.txt": FileRole.CONFIG,
     "deploy/values.yaml": FileRole.CONFIG,
 }
 
@@ -98,6 +108,7 @@ MARKED = {
     "cosmetic": edited("a.py", "x = foo( 1,2 )", "x = foo(1, 2)"),
     "logging": edited("a.py", "", "logger.info('got %s', x)"),
     "version_bump": edited("pkg/version.py", "__version__ = '0.1.0'", "__version__ = '0.2.0'"),
+    "version_bump ": edited("pkg/version", "0.7.0.dev", "0.8.0.dev"),
     "security": edited("a.py", "x = eval(text)", "x = int(text)"),
     "unsafe_removed": edited("a.py", "x = await s.recv_pyobj()", "x = await s.recv_json()"),
     "synchronisation": edited("a.py", "stream.synchronize()", "event.record()"),
@@ -114,7 +125,7 @@ MARKED = {
 
 @pytest.mark.parametrize("mark", MARKED)
 def test_marks_of_the_changed_lines(mark: str) -> None:
-    assert mark in facts_from(commit("x"), diff(MARKED[mark])).marks
+    assert mark.strip() in facts_from(commit("x"), diff(MARKED[mark])).marks
 
 
 def test_words_within_names_and_comments_are_no_security() -> None:
@@ -127,6 +138,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "Add x\n\nIt is unsafe for some models.": (),
     "Fix x\n\nAdd a regression case.": (),
     "Avoid id collision": (),
+    "Fix `sanitize()` of the weights": (),
+    "Sanitize the paths that users give": ("security",),
+    "Fix x\n\nIt goes on now:\npython -m train \\\n  model.trust_remote_code=True \\\n  engine.verify=vulnerable": (),
     "Add x\n\n* freeze the delivery code\n\n* restore unchanged files": (),
     "Fix the poll\n\n* tidy\n\n* fix cancel hanging": ("hang",),
     "Add the poll\n\n* tidy\n\n* fix cancel hanging": (),
@@ -183,6 +197,11 @@ LOOKS: dict[str, tuple[str, str, bool]] = {
     "a line that moved before a branch": ("if x:\n    pass\ny()\nreturn", "y()\nif x:\n    pass\nreturn", False),
     "a line that moved where nothing can be parsed": ("x = (\n  y\n  z", "x = (\n  z\n  y", False),
     "a space within a text": ("x = 'a b'", "x = 'ab'", False),
+    "a text that became a name, where nothing can be parsed": (
+        'use("Pool")\n\n\ndef a():',
+        "use(Pool)\n\n\ndef a():",
+        False,
+    ),
 }
 
 
@@ -263,6 +282,12 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "Support 16/32 bits": {"series": (16, 32)},
     "[5/4] Split": {"series": None},
     "feat(api)!: drop v1": {"breaking": True, "prefixes": ("feat", "api")},
+    "[feat](api): add v2": {"breaking": False, "prefixes": ("feat", "api")},
+    "[feat](api)!: drop v1": {"breaking": True, "prefixes": ("feat", "api")},
+    "[docs](see there) for v1": {"prefixes": ("docs",)},
+    "feat(api) - add v2": {"prefixes": ("feat", "api")},
+    "Prefill - decode at last": {"prefixes": ()},
+    "* :memo: docs: say so": {"prefixes": ("docs",)},
     "Drop v1\n\nBREAKING CHANGE: v1 is gone": {"breaking": True},
     "Break lines at 80": {"breaking": False},
     "fix(serve): no collision (#4773) (#4774)": {"pull_request": 4774, "issues": (4773,)},

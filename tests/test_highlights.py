@@ -73,6 +73,19 @@ def test_a_line_by_the_rules_names_what_changed_where_there_is_room() -> None:
         assert lines(record(1, H, analysis=by_rules))[0][0] == told
 
 
+def test_a_line_never_ends_within_what_it_quotes() -> None:
+    quote = "Changes `api`: “Honour seed 0”. The author says: “It was ignored (e.g. `a`). It is the default.” More."
+    abbreviated = "Reads a module, e.g. torch. More."
+    long = quote.replace("ignored", "ignored " * 130)
+    for summary, told in (
+        (quote, quote.removesuffix(" More.")),
+        (abbreviated, abbreviated),
+        (long, "Changes `api`: “Honour seed 0”."),
+    ):
+        by_rules = analysis(H, "en", summary=summary, origin="rules")
+        assert lines(record(1, H, analysis=by_rules))[0][0] == told
+
+
 def test_lines_that_say_the_same_are_one() -> None:
     alike = [record(n, H, analysis=analysis(H, "en", summary="Drops it.")) for n in (8, 9)]
     assert lines(*alike, *commits(M)) == [("Drops it.", [8, 9]), ("Changes `part_1`.", [1])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.models import FileChange, PublicChange
-from tests.patches import commit, diff, edited, payload
+from tests.patches import change, commit, diff, edited, payload
 from workers.facts import facts_from
 
 Expected = list[tuple[str, str, str, str | None, str | None]]
@@ -194,6 +194,91 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
     "a long word is cut, and shows it": (
         edited("a/cli.py", "", "p.add_argument('--root', default='" + "x" * 90 + "')"),
         [("flag", "added", "--root", None, "'" + "x" * 78 + "…")],
+    ),
+    "parameters below the line that opens their function": (
+        change(
+            "app/api.py",
+            "@@ -40,4 +40,6 @@ def generate(\n     verbose: bool = False,\n-    limit=1,\n+    limit=2,\n"
+            "+    logprobs: bool = False,  # how likely\n     **kwargs,\n ) -> Response:\n     run()",
+        ),
+        [
+            ("parameter", "default_changed", "generate(limit)", "1", "2"),
+            ("parameter", "added", "generate(logprobs)", None, "False"),
+        ],
+    ),
+    "a function that the hunk's header names, by its old name, and that is another one below": (
+        change("app/api.py", "@@ -40,4 +40,4 @@ def generate(\n     run(a,\n-    b,\n+    c,\n     )"),
+        [],
+    ),
+    "a kernel's parameters": (
+        change(
+            "app/api.py",
+            "@@ -40,4 +40,4 @@ def add_kernel(\n     a,\n-    N: tl.constexpr,\n+    M: tl.constexpr,\n ):",
+        ),
+        [],
+    ),
+    "fields that went and came with other values": (
+        edited(
+            "app/engine.py",
+            "    step_start: int = -1\n    step_end: int = -1",
+            "    contents: list[str] = field(default_factory=list)\n    discrete: bool = False",
+            "class TorchProfilerToolConfig:",
+        ),
+        [
+            ("config", "removed", "TorchProfilerToolConfig.step_end", "-1", None),
+            ("config", "removed", "TorchProfilerToolConfig.step_start", "-1", None),
+            ("config", "added", "TorchProfilerToolConfig.contents", None, "list()"),
+            ("config", "added", "TorchProfilerToolConfig.discrete", None, "False"),
+        ],
+    ),
+    "a field that is declared over several lines": (
+        edited(
+            "serve/protocol.py",
+            "",
+            '    model: str = Field(\n        description="which",\n    )\n'
+            "    top_k: int = Field(\n        default=-1,\n        ge=-1,\n    )\n"
+            "    stop: Stop = Field(description='when', default_factory=Stop)",
+            "class ChatRequest(BaseModel):",
+        ),
+        [
+            ("config", "added", "ChatRequest.model", None, None),
+            ("config", "added", "ChatRequest.stop", None, "Stop()"),
+            ("config", "added", "ChatRequest.top_k", None, "-1"),
+        ],
+    ),
+    "a variable of the system's, the compiler's or the launcher's": (
+        edited(
+            "app/env.py", "r = os.environ['RANK']\nd = os.getenv('CUDA_VISIBLE_DEVICES')", "c = os.getenv('CXX', 'c++')"
+        ),
+        [],
+    ),
+    "a version that a setup script fills in": (
+        edited("setup.py", '    "engine==0.6.3",', '    f"engine=={VERSION}",'),
+        [],
+    ),
+    "a version that a setup script fills in beside the least one": (
+        edited(
+            "setup.py",
+            'MIN_CORE_VERSION = "1.2"\n  f"core>={MIN_CORE_VERSION}"',
+            'MIN_CORE_VERSION = "1.3"\n  f"core>={MIN_CORE_VERSION}"',
+        ),
+        [("dependency", "changed", "core", ">=1.2", ">=1.3")],
+    ),
+    "a wheel by its address": (
+        edited(
+            "requirements.txt",
+            "https://example.org/w/flash_attn-2.8.1%2Bcu12-cp312-cp312-linux_x86_64.whl",
+            "flash-attn @ https://example.org/w/flash_attn-2.8.3-cp312-cp312-linux_x86_64.whl",
+        ),
+        [("dependency", "changed", "flash-attn", "==2.8.1+cu12", "==2.8.3")],
+    ),
+    "what an image installs by pip": (
+        edited(
+            "Dockerfile",
+            "RUN pip install torch==2.9.0 torchvision && \\\n    pip install old==1.0",
+            "RUN pip install torch==2.9.1 torchvision && \\\n    pip install new==1.0\nRUN test $A ==1.5",
+        ),
+        [("dependency", "changed", "torch", "==2.9.0", "==2.9.1")],
     ),
     "many images of several stages": (
         edited(

@@ -163,6 +163,18 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("MLX_VERSION", "8c28c385f86d17e1da427bf8d81afe084ee17c35", "3abd0fd6b3eb9d9d3a34cb65e8a2189c57260399"),
         [("dependency", "changed", "MLX", "8c28c385f8", "3abd0fd6b3")],
     ),
+    "a constant and a property are no functions": (
+        edited(
+            "src/A.java",
+            'public class A {\n  public static final String NAME = "a";\n  public int size(int n) {\n  }\n}',
+            "public interface B<T> {\n}",
+        ),
+        [
+            ("class", "removed", "A", None, None),
+            ("function", "removed", "size", None, None),
+            ("class", "added", "B", None, None),
+        ],
+    ),
     "what a Go program has is not imported": (edited("cmd/launch/muse.go", "func Start(a int) error {"), []),
     "what a server's own pages export": (edited("frontend/src/types.ts", "", "export interface RunOptions {"), []),
     "a word of a build's script is no dependency": (edited("scripts/junit.py", 'errors = "0"', 'failures = "0"'), []),

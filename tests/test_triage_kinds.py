@@ -359,3 +359,23 @@ def test_the_least_version_that_a_setup_script_asks_for_is_a_floor() -> None:
     assert judged(commit("Go along with the core"), raised).reasons[0] == Reason(
         code="dependency_floor", subject="core"
     )
+
+
+def test_what_brings_neither_tests_nor_documents_is_not_told_as_such() -> None:
+    docs, code = edited("docs/a.md", "a", "b\nc\nd\ne\nf"), edited("app/a.py", "del v, p", "del p")
+    failing = judged(commit("[ci] chore: fix ci failure"), diff(docs, code))
+    assert (failing.type, failing.reasons[0].code) == (ChangeType.BUGFIX, "mostly_supporting")
+    misspelt = commit("fix: metrics and typo in the server")
+    assert judged(misspelt, diff(edited("app/a.py", "x = prempted", "x = preempted"))).type is ChangeType.BUGFIX
+    assert judged(misspelt, diff(edited("app/a.py", "# prempted", "# preempted"), docs)).type is ChangeType.DOCS
+    many = diff(*(edited(f"docs/{n}.md", "a", "b") for n in range(3)), edited(".github/workflows/docs.yml", "a", "b"))
+    assert judged(commit("Translate it"), many).type is ChangeType.DOCS
+
+
+def test_a_step_of_a_version_is_no_variant() -> None:
+    said = commit("Hold the lock of cm2Config as post2 did, unlike rc1")
+    assert "one_platform" not in {reason.code for reason in judged(said, diff(SOURCE)).reasons}
+
+
+def test_a_file_that_holds_the_version_alone_is_upkeep() -> None:
+    assert judged(commit("Update the version"), diff(edited("app/version", "0.7.0.dev", "0.8.0"))).tier is Tier.LOW

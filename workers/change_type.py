@@ -8,19 +8,24 @@ from pathlib import PurePosixPath
 from core.models import ChangeType, Facts, FileRole, Tier
 from core.places import is_interface
 from workers.message import Message
-from workers.reach import is_aside
+from workers.reach import aside_role, is_aside
 
 _SUPPORTING = (
     (FileRole.TEST, ChangeType.TEST),
     (FileRole.CI, ChangeType.CI),
     (FileRole.DOCS, ChangeType.DOCS),
+    (FileRole.BUILD, ChangeType.BUILD),
+    (FileRole.MANIFEST, ChangeType.BUILD),
 )
 # Examples and benchmarks that are programs are judged by what was done to them.
 _PROGRAMS = (".py", ".sh", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java")
 _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
-_TYPO = re.compile(r"\b(?:typos?|spelling|docstrings?)\b", re.IGNORECASE)
-_ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS}
+_TYPO = re.compile(r"\b(?:typos?|spelling)\b", re.IGNORECASE)
+_DOCSTRING = re.compile(r"\bdocstrings?\b", re.IGNORECASE)
+# What a title's first word says against its prefix, `feat: fix …`: a mend (group 1), or a removal.
+_NO_FEATURE = re.compile(r"(?:(fix(?:e[sd])?\b|修复|修正)|remove[sd]?\b|delete[sd]?\b|移除|删除)", re.IGNORECASE)
+_ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS, "ci": ChangeType.CI}
 _BEYOND = re.compile(r"\b(?:buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
 _HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
 _BY_MEANING = {
@@ -71,12 +76,19 @@ def _by_files(facts: Facts) -> ChangeType | None:
     if {FileRole.BUILD, FileRole.MANIFEST} & set(facts.roles) and FileRole.TEST not in facts.roles:
         return ChangeType.BUILD
     if FileRole.EXAMPLE not in facts.roles or FileRole.TEST in facts.roles or FileRole.CI in facts.roles:
-        return next((kind for role, kind in _SUPPORTING if role in facts.roles), ChangeType.CHORE)
+        return _of_most_files(facts)
     return None if any(path.endswith(_PROGRAMS) for path in facts.paths) else ChangeType.DOCS
 
 
+def _of_most_files(facts: Facts) -> ChangeType:
+    held = [(facts.roles[role], kind) for role, kind in _SUPPORTING if role in facts.roles]
+    return max(held, key=lambda pair: pair[0], default=(0, ChangeType.CHORE))[1]
+
+
 def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    return _ASIDE.get(message.aside or "") if tier is Tier.LOW and is_aside(facts, message) else None
+    if tier is not Tier.LOW or not is_aside(facts, message):
+        return None
+    return _ASIDE.get(aside_role(facts, message))
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
@@ -134,9 +146,13 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
 
 
 def _by_words(facts: Facts, message: Message) -> ChangeType:
-    if _TYPO.search(message.opening):
+    # A misspelt name or message is mended in code.
+    misspelt = _TYPO.search(message.opening) and (not facts.code_lines or _mostly_documents(facts))
+    if misspelt or _DOCSTRING.search(message.opening):
         return ChangeType.DOCS
     prefix = message.prefix_meaning
+    if prefix == "feature" and (plain := _NO_FEATURE.match(message.core)):
+        return ChangeType.BUGFIX if plain[1] else ChangeType.REFACTOR
     for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):
         if said in _BY_MEANING:
             return _BY_MEANING[said]
@@ -145,6 +161,11 @@ def _by_words(facts: Facts, message: Message) -> ChangeType:
     if FileRole.TEST in facts.roles and facts.code_lines < 100:
         return ChangeType.BUGFIX
     return ChangeType.FEATURE if _grows(facts) else ChangeType.REFACTOR
+
+
+def _mostly_documents(facts: Facts) -> bool:
+    code = sum(count for role, count in facts.roles.items() if role in _CODE)
+    return facts.roles.get(FileRole.DOCS, 0) >= max(code, 1)
 
 
 def _grows(facts: Facts) -> bool:

@@ -99,6 +99,9 @@ _SENTENCE = re.compile(
 )
 _SPAN = re.compile(r"`[^`\n]{0,80}`")
 _VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|(?!\w{0,20}(?:MIN|REQUIRED))\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
+# What a file called VERSION holds: its project's version, and nothing else.
+_VERSION_FILES = frozenset({"version", "version.txt"})
+_BARE_VERSION = re.compile(r"^\s{0,4}v?\d{1,6}(?:\.\d{1,6}){1,4}[\w.+-]{0,30}\s{0,4}$")
 _RELEASE = re.compile(r"(?:release|publish|pypi|wheel|whl|deploy|package|docker)", re.IGNORECASE)
 # Fewer lines adjust a step of how it is released, unless they say for what it is.
 _PIPELINE_LINES = 20
@@ -193,8 +196,10 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     if role in CODE_ROLES and change.status != "removed":
         tally.removed += removed
         tally.added += added
+    bare = PurePosixPath(change.path).name.lower() in _VERSION_FILES
     tally.version_only = tally.version_only and all(
-        _VERSION.match(line) or (role is FileRole.MANIFEST and OWN_PART.match(line)) for line in (*removed, *added)
+        (_BARE_VERSION if bare else _VERSION).match(line) or (role is FileRole.MANIFEST and OWN_PART.match(line))
+        for line in (*removed, *added)
     )
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
     tally.beyond_looks += 0 if parts else change.additions + change.deletions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from core.models import FileRole
 from workers.fileroles import role_of_path
@@ -12,6 +13,10 @@ from workers.fileroles import role_of_path
 _REQUIREMENT = re.compile(
     r"^\s{0,8}([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,4}((?:[<>=!~]=?|@)[^;#\n]{0,100})?(?:;.{0,120})?(?:\s#.{0,200})?$"
 )
+# A wheel by its address: `https://…/flash_attn-2.8.1%2Bcu12-cp312-cp312-linux_x86_64.whl`.
+_WHEEL = re.compile(r"/([A-Za-z0-9][\w.]{0,60})-(\d[\w.%+]{0,60})(?:-[\w.]{1,60}){3}\.whl\b")
+# What an image's `pip install` pins.
+_PINNED = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]{0,60})(?:\[[^\]]{0,60}\])?(==\d[\w.+!-]{0,40})")
 _QUOTED = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}((?:[<>]|[<>=!~]=)[^\"';]{1,80})[\"';]")
 _BARE = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}[\"';]")
 _PYTHON = re.compile(r"\b(?:requires-python|python_requires|python)\s?=\s?[\"']([^\"']{1,40})[\"']")
@@ -84,7 +89,7 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
     name = PurePosixPath(path.lower()).name
     if name in _SECTIONED:
         lines = _delivered(lines)
-    if name.startswith("dockerfile") or name.endswith((".dockerfile", "containerfile")) or ".dockerfile" in name:
+    if _is_image(name):
         return _docker(lines)
     if name == "cmakelists.txt" or name.endswith(".cmake"):
         return _cmake(lines)
@@ -132,14 +137,33 @@ def bare_names(path: str, lines: tuple[str, ...]) -> set[str]:
     return {found.lower() for line in lines for found in _BARE.findall(line)}
 
 
+def pinned_in_image(path: str, lines: tuple[str, ...]) -> dict[str, str]:
+    """What one side of an image's hunk installs by pip in one version; a list that is read by its changes alone."""
+    if not _is_image(PurePosixPath(path.lower()).name) or not any("==" in line for line in lines):
+        return {}
+    runs = (line for line in _instructions(lines) if "pip" in line and "install" in line)
+    return {found[1].lower(): found[2] for line in runs for found in _PINNED.finditer(line)}
+
+
+def _is_image(name: str) -> bool:
+    return name.startswith("dockerfile") or name.endswith((".dockerfile", "containerfile")) or ".dockerfile" in name
+
+
 def least_versions(bound: str | None) -> set[str]:
     """The versions that a bound asks for at least, or exactly."""
     return set(_LEAST.findall(bound or ""))
 
 
 def _requirements(lines: tuple[str, ...]) -> dict[str, str]:
-    found = (_REQUIREMENT.match(line) for line in lines if not line.lstrip().startswith(("#", "-")))
-    return {match.group(1).lower(): (match.group(2) or "").strip() for match in found if match}
+    asked: dict[str, str] = {}
+    for line in lines:
+        if line.lstrip().startswith(("#", "-")):
+            continue
+        if ".whl" in line and (wheel := _WHEEL.search(line)):
+            asked[wheel[1].replace("_", "-").lower()] = f"=={unquote(wheel[2])}"
+        elif match := _REQUIREMENT.match(line):
+            asked[match[1].lower()] = (match[2] or "").strip()
+    return asked
 
 
 def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
@@ -152,7 +176,9 @@ def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
         elif least := _LEAST_OF.match(line):
             asked[(least[1] or least[2]).lower()] = f">={least[3]}"
         else:
-            asked |= {found.group(1).lower(): found.group(2).strip() for found in _QUOTED.finditer(line)}
+            for found in _QUOTED.finditer(line):
+                name, bound = found.group(1).lower(), found.group(2).strip()
+                asked[name] = asked.get(name, bound) if "{" in bound else bound  # `f"mlx>={MIN_MLX_VERSION}"`
     return asked
 
 

@@ -22,9 +22,10 @@ _JAVASCRIPT = re.compile(
     r"^export (?:default )?(?:declare )?(?:abstract )?(?:async )?"
     r"(function|class|const|interface|type|enum)\*? (\w{1,80})"
 )
+# A type, or what is called; a constant or a property is neither.
 _JAVA = re.compile(
     r"^\s{0,12}public (?:static |final |abstract |async |override |virtual |sealed ){0,4}"
-    r"(class|interface|enum|record|[\w<>\[\],.?]{1,60}) (\w{1,80})"
+    r"(?:(class|interface|enum|record) (\w{1,80})|([\w<>\[\],.?]{1,60}) (\w{1,80})\s?[(<])"
 )
 _GO = re.compile(r"^(func|type) (?:\((?:\w{0,30} )?\*?(\w{1,60})(?:\[[^\]]{1,60}\])?\) )?([A-Z]\w{0,80})")
 _RUST = re.compile(
@@ -78,7 +79,8 @@ def exports(path: str, lines: tuple[str, ...], context: str = "") -> Iterator[Ex
 def _by_words(pattern: re.Pattern[str], lines: tuple[str, ...]) -> Iterator[Export]:
     for line in lines:
         if found := pattern.match(line):
-            yield from _export(found.group(1), found.group(2))
+            word, name = (group for group in found.groups() if group)
+            yield from _export(word, name)
 
 
 def _export(word: str, name: str) -> Iterator[Export]:

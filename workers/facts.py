@@ -129,7 +129,8 @@ def _paths(parts: _Parts, watch_paths: tuple[str, ...]) -> tuple[str, ...]:
 
     A large test would hide the file it tests otherwise.
     """
-    ordered = sorted(parts, key=lambda part: (part[1] in UNCOUNTED_ROLES, -_size(part[0]), part[0].path))
+    aside = UNCOUNTED_ROLES | {FileRole.BINARY}
+    ordered = sorted(parts, key=lambda part: (part[1] in aside, -_size(part[0]), part[0].path))
     named = (name for change, _, _ in parts for name in (change.path, change.previous_path) if name)
     watched = [name for name in named if matches(name, watch_paths)]
     return tuple(dict.fromkeys((*watched, *(change.path for change, _, _ in ordered))))[:PATHS_LIMIT]

@@ -49,8 +49,8 @@ _MANIFEST_NAMES = _words(
     build.gradle.kts composer.json environment.yml vcpkg.json conanfile.txt conanfile.py mix.exs project.toml"""
 )
 _BUILD_NAMES = _words(
-    """makefile cmakelists.txt meson.build build.bazel workspace manifest.in configure.ac justfile docker-
-    compose.yml docker-compose.yaml compose.yaml build.xml setup.sh"""
+    """makefile cmakelists.txt meson.build build build.bazel workspace manifest.in configure.ac justfile
+    docker-compose.yml docker-compose.yaml compose.yml compose.yaml build.xml setup.sh"""
 )
 _CI_NAMES = _words(
     """.pre-commit-config.yaml .travis.yml appveyor.yml azure-pipelines.yml .gitlab-ci.yml jenkinsfile tox.ini
@@ -68,9 +68,10 @@ _SITE_NAMES = _words(
     doxyfile"""
 )
 _DOC_SUFFIXES = _words(""".md .rst .adoc .mdx .po .pot .bib .cff""")
+# What no person wrote line by line: binaries and records.
 _BINARY_SUFFIXES = _words(
     """.png .jpg .jpeg .gif .ico .webp .pdf .zip .gz .whl .so .dll .bin .pt .npy .mp4 .wav .ttf .woff .woff2 .jar
-    .exe .a .o .parquet"""
+    .exe .a .o .parquet .jsonl .ndjson .tsv"""
 )
 _KERNEL_SUFFIXES = _words(""".cu .cuh .metal .hip .ptx .cl .s .asm .glsl .wgsl""")
 _CONFIG_SUFFIXES = _words(""".toml .yaml .yml .json .ini .cfg .conf .properties .env .xml""")
@@ -81,10 +82,14 @@ _SOURCE_SUFFIXES = _words(
     .graphql .html .css .scss .jinja .j2 .zig .dart"""
 )
 
-_TEST_STEM = re.compile(r"^(?:test_.*|.*_tests?|conftest|.*[.-](?:test|spec|e2e))$")
+_TEST_STEM = re.compile(r"^(?:test_.*|(?:.*_)?(?:e2e|smoke)(?:_.*)?|.*_tests?|conftest|.*[.-](?:test|spec|e2e))$")
 _TEST_FOLDER = re.compile(r"-tests?$|_tests$")  # crates/app-test, scripts/smoke-test, load_tests
-_GENERATED = re.compile(r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$")
+_GENERATED = re.compile(
+    r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|[._]generated\.\w+|\.snap|\.map)$"
+    r"|^(?:_generated_|zz_generated)"
+)
 _REQUIREMENTS = re.compile(r"^(?:requirements?(?:[-_.].*)?|.*[-_.]requirements?)\.(?:txt|in)$")
+_LOCKED = re.compile(r"^(?:.*[-_.])?requirements?[-_.](?:.*[-_.])?lock(?:ed)?(?:[-_.].*)?\.txt$")
 # By its name, what serves tests, checks, documents or developers alone.
 _TOOLING = re.compile(
     r"(?:^|[-_./])(?:tests?|testing|dev|develop|docs?|readthedocs|lint\w*|format|check\w*|ci|nightly|bench\w*|typing"
@@ -121,11 +126,12 @@ def role_of_path(path: str) -> FileRole:
 
 
 def _role_by_exact_name(name: str, folders: frozenset[str]) -> FileRole | None:
-    if name in _LOCK_NAMES or name.endswith(".lock"):
+    if name in _LOCK_NAMES or name.endswith(".lock") or _LOCKED.match(name):
         return FileRole.LOCK
     if _GENERATED.search(name) or (folders & _GENERATED_DIRS and not _is_chart(name, folders)):
         return FileRole.GENERATED
-    if folders & _VENDORED_DIRS:
+    # `deps` may hold lists of what to install beside, or instead of, others' code.
+    if folders & (_VENDORED_DIRS - {"deps"} if _REQUIREMENTS.match(name) else _VENDORED_DIRS):
         return FileRole.VENDORED
     if folders & _CI_DIRS or name in _CI_NAMES or (name.startswith(".") and not name.startswith(".env")):
         return FileRole.DOCS if ".github" in folders and name.endswith(".md") else FileRole.CI
@@ -190,7 +196,7 @@ def _role_by_suffix(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     if suffix in _SOURCE_SUFFIXES:
         public = is_interface(str(pure))
         return FileRole.INTERFACE if public and suffix not in {".html", ".css", ".scss"} else FileRole.SOURCE
-    if suffix in _CONFIG_SUFFIXES:
+    if suffix in _CONFIG_SUFFIXES or pure.name == "version.txt":
         return FileRole.CONFIG
     return FileRole.DOCS if suffix in {".txt", ".ipynb", ".svg"} else None
 

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 
 from workers.outlines import python_tree
 
-_NOISE = str.maketrans("", "", " \t\r'\",;(){}\\")
+# Either kind of quote marks a text; without any, the same word is a name.
+_NOISE = str.maketrans("'", '"', " \t\r,;(){}\\")
 _IMPORTS = ("import ", "from ", "#include", "use ", "using ")
 # Names of types that Python has by itself now, and those that its `|` writes.
 _OLD_TYPE = re.compile(r"\b(?:typing\.|t\.)?(List|Dict|Tuple|Set|FrozenSet|Type|Optional|Union)\[")
 _TYPING = ("from typing import ", "from typing_extensions import ", "from __future__ import annotations")
 _HINTS = ("Optional[", "List[", "Dict[", "Tuple[", "Union[", "Set[", "Type[", "from typing", "from __future__")
 _TYPES_A_LINE = 40
+# A type in quotes after a parameter's or a field's name, or after the arrow.
+_QUOTED_HINT = re.compile(r"((?:\w:|->)\s?)\"([A-Za-z][\w.\[\], |]{0,120})\"(?=\s?[,)=:]|$)")
 
 
 def has_old_types(lines: Sequence[str]) -> bool:
@@ -25,7 +28,8 @@ def has_old_types(lines: Sequence[str]) -> bool:
 
 def with_plain_types(lines: Sequence[str]) -> list[str]:
     """Lines of Python with type hints as they are written today, and without what was imported for them."""
-    return [_plain_types(line) if "[" in line else line for line in lines if not line.lstrip().startswith(_TYPING)]
+    kept = (_QUOTED_HINT.sub(r"\1\2", line) if '"' in line else line for line in lines)
+    return [_plain_types(line) if "[" in line else line for line in kept if not line.lstrip().startswith(_TYPING)]
 
 
 def _plain_types(line: str) -> str:

@@ -17,8 +17,14 @@ from workers.vocabulary import ASIDE, CLEARER, DANGERS, MARKS, MEANINGS, PREFIXE
 TITLE_LIMIT = 300
 BODY_LIMIT = 8_000
 
-_BRACKET = re.compile(r"\[([^\[\]]{1,40})\][:\s]{0,3}")
+# `[fix](kernel): ` is read as `[fix] [kernel] ` would be.
+_BRACKET = re.compile(r"\[([^\[\]]{1,40})\](?:\(([^()]{1,40})\)(!?):)?[:\s]{0,3}")
 _CONVENTIONAL = re.compile(r"([A-Za-z][A-Za-z_+-]{0,20})(?:\(([^()]{0,60})\))?(!?):\s{0,3}(?=\S)")
+# `fix - text`, where the word is one of those that name a kind of change.
+_DASHED = re.compile(r"([A-Za-z]{2,12})(?:\(([^()]{1,40})\))? - (?=\S)")
+_KINDS = frozenset({*PREFIXES, "test", "tests", "docs", "doc", "ci"})
+# A bullet, or the code of an emoji.
+_ORNAMENT = re.compile(r"(?:[*•-]|:[a-z][a-z_]{1,30}:)\s{1,3}")
 _TRAILING_PULL = re.compile(r"\s{0,4}\((?:PR )?[#!](\d{1,9})\)\s{0,4}$")
 _MERGED_PULL = re.compile(r"^Merge pull request #(\d{1,9})\b")
 # What GitHub calls the merge of a private fork, in which what an advisory tells of was mended out of sight.
@@ -183,8 +189,14 @@ def _split_prefixes(title: str) -> tuple[tuple[str, ...], str, bool]:
     """`[A] [B] fix(c)!: text` → (("a", "b", "fix", "c"), "text", True)."""
     prefixes, shout, rest = list[str](), False, title.strip()
     for _ in range(6):
-        if bracket := _BRACKET.match(rest):
-            prefixes.append(bracket.group(1).strip().lower())
+        if ornament := _ORNAMENT.match(rest):
+            rest = rest[ornament.end() :]
+        elif (dashed := _DASHED.match(rest)) and dashed.group(1).lower() in _KINDS:
+            prefixes += [part.strip().lower() for part in dashed.groups() if part]
+            rest = rest[dashed.end() :]
+        elif bracket := _BRACKET.match(rest):
+            prefixes += [part.strip().lower() for part in bracket.group(1, 2) if part]
+            shout |= bool(bracket.group(3))
             rest = rest[bracket.end() :].lstrip(": ")
         elif conventional := _CONVENTIONAL.match(rest):
             prefixes += [part.strip().lower() for part in conventional.group(1, 2) if part]
@@ -236,15 +248,20 @@ def _coauthors(body: str) -> tuple[str, ...]:
 
 
 def _prose(body: str) -> str:
-    """The body without trailers, code fences and quoted text; a quote reaches to the next empty line."""
-    lines, fenced, quoted = list[str](), False, False
+    """The body without trailers, code fences, quoted text and commands over several lines.
+
+    A quote reaches to the next empty line, a command to the first line that does not end in a backslash.
+    """
+    lines, fenced, quoted, command = list[str](), False, False, False
     for line in body.split("\n"):
         stripped = line.strip()[:600]
         quoted = bool(stripped) and (quoted or stripped.startswith(">"))
+        goes_on = stripped.endswith("\\")
         if stripped.startswith(("```", "~~~")):
             fenced = not fenced
-        elif not fenced and not quoted and not _TRAILER.match(stripped):
+        elif not (fenced or quoted or command or goes_on or _TRAILER.match(stripped)):
             lines.append(stripped)
+        command = goes_on
     return "\n".join(lines)
 
 

@@ -52,6 +52,18 @@ _READ_ENVIRONMENT = re.compile(
 _READERS = ('str = "', "= Bool", "= String", "= Uint", "= Int", "= Float", "= Duration", "= Var(")
 _TABLE_ENVIRONMENT = re.compile(r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\(([^()\n]{0,60})\)", re.MULTILINE)
 
+# What the system, the compiler or the launcher of many processes sets: every program may look at it, none owns it.
+_OF_ALL = frozenset(
+    (
+        "PATH", "HOME", "USER", "USERNAME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "SHELL", "PWD", "TMPDIR", "TEMP",
+        "TMP", "LANG", "LC_ALL", "TERM", "HOSTNAME", "DISPLAY", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+        "CI", "GITHUB_ACTIONS", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "LD_PRELOAD",
+        "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR",
+        "MASTER_PORT", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+        "ASCEND_RT_VISIBLE_DEVICES", "ZE_AFFINITY_MASK",
+    )
+)  # fmt: skip
+
 # What makes a Python function one that runs on a device.
 _DEVICE_CODE = (
     "@triton.jit", "@gluon.jit", "@cute.kernel", "@cute.jit", "@tilelang.jit", "@T.prim_func", "@cuda.jit",
@@ -207,6 +219,11 @@ def _may_read_environment(text: str) -> bool:
 
 
 def _environment(text: str) -> Iterator[Named]:
+    return (named for named in _read(text) if named.name not in _OF_ALL)
+
+
+def _read(text: str) -> Iterator[Named]:
+    """The environment variables that a text reads, the system's too."""
     if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
             value = _value(text, found.start(2)) if found.group(2) else None

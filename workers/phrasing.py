@@ -14,7 +14,7 @@ TITLE_LIMIT = 140
 
 _UNIT = re.compile(r"[A-Za-z0-9_]+|[^\sA-Za-z0-9_]")
 _CHINESE_GAP = re.compile(r"(?<=[\u4e00-\u9fff）]) (?=[\u4e00-\u9fff（，。、])")
-_SPAN = re.compile(r"`[^`]{1,80}`")
+_SPAN = re.compile(r"`[^`]{1,160}`")
 
 
 def code(name: str) -> str:

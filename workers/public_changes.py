@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
 from core.models import FileChange, FileRole, PublicChange
-from workers.dependencies import SEVERAL, bare_names, dependencies
+from workers.dependencies import SEVERAL, bare_names, dependencies, pinned_in_image
 from workers.exports import exports
 from workers.fields import Field, fields
 from workers.fileroles import is_private, role_of_path
@@ -46,6 +46,7 @@ class _Side:
 
     values: dict[tuple[Kind, str], tuple[str | None, str]] = field(default_factory=dict)
     signatures: dict[tuple[str, str], Parameters | None] = field(default_factory=dict)
+    opened: dict[tuple[str, str], Parameters] = field(default_factory=dict)
     bounds: dict[str, set[str]] = field(default_factory=dict)
     bare: dict[str, str] = field(default_factory=dict)
     unclear: set[tuple[str, str]] = field(default_factory=set)
@@ -149,9 +150,7 @@ def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
 def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> None:
     path, role = file.path, file.role
     if role in {FileRole.MANIFEST, FileRole.BUILD}:
-        for name, bound in dependencies(path, lines).items():
-            _keep_bound(side, name, bound, path)
-        side.bare |= dict.fromkeys(bare_names(path, lines), path)
+        _collect_bounds(side, path, lines)
         return
     if role not in _CODE_ROLES:
         return
@@ -168,6 +167,17 @@ def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> 
         _collect_python(side, path, context, lines)
     else:
         _collect_others(side, path, context, lines)
+
+
+def _collect_bounds(side: _Side, path: str, lines: tuple[str, ...]) -> None:
+    """What a manifest or a build asks for; of what an image installs by pip, only another version is news."""
+    for name, bound in dependencies(path, lines).items():
+        _keep_bound(side, name, bound, path)
+    side.bare |= dict.fromkeys(bare_names(path, lines), path)
+    for name, bound in pinned_in_image(path, lines).items():
+        if ("dependency", name) not in side.values:
+            side.partial.add(("dependency", name))
+        _keep_bound(side, name, bound, path)
 
 
 def _collect_others(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
@@ -189,12 +199,20 @@ def _keep_field(side: _Side, item: Field, path: str) -> None:
 
 
 def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
-    """What one file asks for in several places (the stages of an image, say) is one value of them all."""
+    """What one file asks for in several places (the stages of an image, say) is one value of them all.
+
+    Where one of them is filled in by a program, the others say what.
+    """
+    key: tuple[Kind, str] = ("dependency", name)
+    if "{" in (side.values.get(key, ("", ""))[0] or ""):
+        del side.values[key]
+    elif "{" in bound and key in side.values:
+        return
     side.bounds.setdefault(name, set()).add(bound)
-    known, first = side.values.setdefault(("dependency", name), (bound, path))
+    known, first = side.values.setdefault(key, (bound, path))
     if first == path and known != bound:
         bounds = {*(known or "").split(SEVERAL), *bound.split(SEVERAL)} - {""}
-        side.values["dependency", name] = (SEVERAL.join(sorted(bounds)), path)
+        side.values[key] = (SEVERAL.join(sorted(bounds)), path)
 
 
 def _keep_bare(side: _Side, other: _Side) -> None:
@@ -223,6 +241,9 @@ def _collect_python(side: _Side, path: str, context: str, lines: tuple[str, ...]
 
 def _keep_definition(side: _Side, path: str, item: Definition) -> None:
     key = (item.kind, f"{path}\0{item.name}")
+    if item.opened:
+        side.opened[key] = (*side.opened.get(key, ()), *(item.parameters or ()))
+        return
     known = side.signatures.get(key)
     if known is not None and item.parameters is not None and known != item.parameters:
         side.unclear.add(key)  # overloads, or one name defined under two conditions: which is which cannot be told
@@ -252,7 +273,7 @@ def _value_action(kind: Kind, old: str | None, new: str | None) -> Literal["chan
     if _same(old, new):
         return None
     if kind == "dependency":
-        return "changed"
+        return None if "{" in f"{old}{new}" else "changed"  # what a program fills in is no version
     if old is None or new is None or not _LITERAL.match(old):
         return None
     return "default_changed" if _LITERAL.match(new) else "changed"
@@ -269,6 +290,10 @@ def _compared_signatures(before: _Side, after: _Side) -> Iterator[PublicChange]:
             yield _change(kind, "removed", name, path, before=_shape(before.signatures[key]))
         elif key in after.signatures and key not in before.unclear | after.unclear:
             yield from _compared_parameters(name, path, before.signatures[key], after.signatures[key])
+    for key in sorted((before.opened.keys() & after.opened.keys()) - gone):
+        if before.signatures.get(key) is None or after.signatures.get(key) is None:
+            path, _, name = key[1].partition("\0")
+            yield from _compared_parameters(name, path, before.opened[key], after.opened[key])
     for key in sorted(came):
         path, _, name = key[1].partition("\0")
         if _bare(key) not in moved and not name.endswith("__init__"):
@@ -356,7 +381,9 @@ def _likeness(old: PublicChange, new: PublicChange) -> float:
     if old.kind in {"function", "config"} and _parts(old.name)[:-1] != _parts(new.name)[:-1]:
         return 0.0
     names = old.name, new.name
-    if old.kind == "function" or (old.kind == "config" and not old.path.endswith((".py", ".pyi"))):
+    # A field of Python's that keeps its value may well be the same by a name of its own.
+    kept = old.kind == "config" and old.path.endswith((".py", ".pyi")) and _same(old.before, new.after)
+    if old.kind in {"function", "config"} and not kept:
         names = _parts(old.name)[-1], _parts(new.name)[-1]  # what holds them is alike in any case
     matcher = SequenceMatcher(None, *names)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:

@@ -18,6 +18,8 @@ _SENTENCE_END = re.compile(
 )
 _PROSE = re.compile(r"(?!\d{1,2}[.)]\s|(?:and|or|so) )[\w`\"'(/]")
 _LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
+# A step of Python's traceback, or a line of a file that is shown as it stands.
+_TRACE = re.compile(r"\",\s{1,3}line \d{1,7}, in \w|^line \d{1,7}: ", re.IGNORECASE)
 _HEADING = re.compile(r"^(?:#{1,6}\s[^\n]{0,200}|\*\*[^*\n]{1,80}\*\*:?)$", re.MULTILINE)
 # Headings below which a template asks how it was tried, not what it is.
 _ASIDE = re.compile(
@@ -41,9 +43,13 @@ _POINTING = frozenset(
 )  # fmt: skip
 
 
-def quoted_sentence(lead: str) -> str:
-    """A sentence of the body, or "": the one that names the gravest danger, else the first that says something."""
-    found = list(_sentences(lead))
+def quoted_sentence(lead: str, title: str = "") -> str:
+    """A sentence of the body, or "": the one that names the gravest danger, else the first that says something.
+
+    What stands in the `title` already says nothing.
+    """
+    told = frozenset(_WORD.findall(title.lower()))
+    found = [text for text in _sentences(lead) if not _repeats(text, told)]
     ranked = [(rank, at) for at, text in enumerate(found) if (rank := danger_rank(text)) is not None]
     return found[min(ranked)[1]] if ranked else found[0] if found else ""
 
@@ -52,6 +58,8 @@ def _sentences(lead: str) -> Iterator[str]:
     """The sentences of the body's paragraphs that are short enough to stand whole; lists and headings are none."""
     for paragraph in _paragraphs(lead):
         if not _PROSE.match(paragraph) or _LISTING.search(paragraph) or paragraph.rstrip().endswith((":", "：")):
+            continue
+        if _TRACE.search(paragraph):
             continue
         for text in _SENTENCE_END.split(" ".join(paragraph.split())):
             if text and len(text) <= SENTENCE_LIMIT and width(text) >= _WORDS and not _points_only(text):
@@ -66,6 +74,12 @@ def _paragraphs(lead: str) -> Iterator[str]:
             aside = bool(_ASIDE.search(heading.group()))
         elif not aside:
             yield paragraph.strip("\n")
+
+
+def _repeats(text: str, told: frozenset[str]) -> bool:
+    """Whether a sentence says hardly more than words that were told; Chinese has none that could be compared."""
+    said = {word for word in _WORD.findall(text.lower()) if word not in _POINTING}
+    return text.isascii() and len(said & told) > len(said - told) and len(said - told) < _SAYING
 
 
 def _points_only(text: str) -> bool:

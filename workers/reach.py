@@ -37,7 +37,11 @@ _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:
 # `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`, `main2main`: from one to the other.
 _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", re.IGNORECASE)
 # `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`).
-_NO_NAME = re.compile(r"^[A-Za-z]+0$|\d[A-Za-z]*[a-z][A-Z]|^[A-Za-z]\d{1,2}[A-Z][a-z]{2}")
+# `rc1`, `post2` are steps of a version.
+_NO_NAME = re.compile(
+    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week)\d|\d[A-Za-z]*[a-z][A-Z]"
+    r"|^(?:[A-Za-z]|[a-z]{2,20})\d{1,2}[A-Z][a-z]{2}"
+)
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
@@ -74,6 +78,13 @@ def is_aside(facts: Facts, message: Message) -> bool:
     prose = FileRole.DOCS in facts.roles or facts.additions + facts.deletions > 2 * facts.code_lines
     tested = FileRole.TEST in facts.roles
     return {"test": tested or prose, "docs": prose and not tested, "typing": not tested}[message.aside]
+
+
+def aside_role(facts: Facts, message: Message) -> str:
+    """What a title that `is_aside` is about, as the files have it: a title of tests or CI may come without either."""
+    if message.aside != "test" or FileRole.TEST in facts.roles:
+        return message.aside or ""
+    return FileRole.CI.value if FileRole.CI in facts.roles else "supporting"
 
 
 def narrowing(facts: Facts, message: Message, narrow: Narrow) -> Iterator[tuple[float, str, str]]:

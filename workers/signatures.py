@@ -16,7 +16,16 @@ _DEF = re.compile(r"^( {0,24}|\t{0,6})(?:async )?def ([A-Za-z_]\w{0,80})\s?\(")
 _CLASS = re.compile(r"^( {0,24}|\t{0,6})class ([A-Za-z_]\w{0,80})")
 _FIELD = re.compile(r"^(?: {4}|\t)([A-Za-z_]\w{0,60})\s?:(?!=)(.{1,300})$")
 _PARAMETER = re.compile(r"^(\*{0,2}[A-Za-z_]\w{0,60}|\*|/)")
+# One parameter of a signature over several lines, and the line that closes it.
+_PARAMETER_LINE = re.compile(
+    r"^[ \t]{1,24}(?:\*{0,2}[A-Za-z_]\w{0,60}(?:\s?[:=][^\n]{1,300})?|\*|/),\s{0,4}(?:#.{0,200})?$"
+)
+_SIGNATURE_END = re.compile(r"^\)(?:\s?->.{1,300})?:")
 _FIELD_VALUE = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(\s{0,4}(?:default\s?=\s?)?([^,()=]{1,80})[,)]")
+_FIELD_FACTORY = re.compile(
+    r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\((?:[^()]{0,200}, ?)?default_factory\s?=\s?([\w.]{1,80})\s?[,)]"
+)
+_FIELD_CALL = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(")
 # Configuration by its name, wherever it stands; the models of an interface only where the path says that it is one.
 _CONFIG_CLASS = re.compile(r"(?:Configs?|Settings|Options|Opts|Args|Arguments)$")
 _MODEL_CLASS = re.compile(r"(?:Params|Parameters|Request|Response|Usage|Input|Inputs)$")
@@ -31,11 +40,16 @@ _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A function or class as one side shows it; `parameters` is None when its signature was not seen whole."""
+    """A function or class as one side shows it; `parameters` is None when its signature was not seen whole.
+
+    With `opened`, its `def` is the hunk's header, which stands for both sides and may have another name by now; the
+    parameters are those below.
+    """
 
     kind: str
     name: str
     parameters: tuple[tuple[str, str | None], ...] | None = None
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +63,10 @@ class ConfigField:
 def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterator[Definition | ConfigField]:
     """What one side of a hunk defines at module or class level, private names left out.
 
-    A signature counts only where its `def` itself is in view: the hunk's header may name another function than the
-    one that the lines belong to.
+    A signature counts only where its `def` itself is in view, as the hunk's header may name another function than the
+    one that the lines belong to; or where the lines go on with one that the header leaves open.
     """
+    yield from _continued(context, lines)
     models = bool(_MODEL_PLACE.search(path))
     scope = _scope_from(context, models=models)
     text = "\n".join(lines)
@@ -67,7 +82,7 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
         elif "def " in line and (found := _DEF.match(line)) and line not in prose:
             yield from _function(lines, index, found, scope)
             scope = scope if found.group(1) else _Scope()
-        elif scope.configures and line not in prose and (config := _field(scope.owner or "", line)):
+        elif scope.configures and line not in prose and (config := _field(scope.owner or "", lines, index)):
             yield config
         elif line[:1] not in {"", " ", "\t", ")", "#"}:
             scope = _Scope()
@@ -119,19 +134,50 @@ def _function(lines: Sequence[str], index: int, found: re.Match[str], scope: _Sc
         yield _definition(lines, index, f"{owner}.{name}")
 
 
+def _continued(context: str, lines: tuple[str, ...]) -> Iterator[Definition]:
+    """The function whose signature the header opens, by those of its parameters that are in view."""
+    found = _DEF.match(context) if "def " in context else None
+    if not found or found.group(1) or not _public(found.group(2)) or _inside([context], 0) is not None:
+        return
+    if any(map(_is_of_a_kernel, (context, *lines))):
+        return
+    seen = list[str]()
+    for line in lines[:_SIGNATURE_LINES]:
+        if _SIGNATURE_END.match(line):
+            break
+        if not _PARAMETER_LINE.match(line):
+            return
+        seen.append(line.partition("  #")[0])
+    yield Definition("function", found.group(2), _parameters("\n".join(seen)), opened=True)
+
+
+def _is_of_a_kernel(line: str) -> bool:
+    return "constexpr" in line or "_kernel(" in line
+
+
 def _public(name: str) -> bool:
     return not name.startswith("_")
 
 
-def _field(owner: str, line: str) -> ConfigField | None:
-    found = _FIELD.match(line)
+def _field(owner: str, lines: Sequence[str], index: int) -> ConfigField | None:
+    found = _FIELD.match(lines[index])
     if not found or found.group(1).startswith("_"):
         return None
     _, equals, default = found.group(2).partition("=")
     value = default.split("  #")[0].strip().rstrip(",") if equals else None
-    if value and (inner := _FIELD_VALUE.match(value)):
-        value = None if inner.group(1).strip() == "..." else inner.group(1).strip()
-    return ConfigField(f"{owner}.{found.group(1)}", value)
+    if value and value.endswith("("):
+        inside = _inside((value, *lines[index + 1 :]), 0)
+        value = f"{value}{' '.join((inside or '').split())})"
+    return ConfigField(f"{owner}.{found.group(1)}", _declared(value) if value else None)
+
+
+def _declared(value: str) -> str | None:
+    """The default that a field's value stands for: itself, or what `Field(…)` makes it of; None: none."""
+    if inner := _FIELD_VALUE.match(value):
+        return None if inner.group(1).strip() == "..." else inner.group(1).strip()
+    if factory := _FIELD_FACTORY.match(value):
+        return f"{factory.group(1)}()"
+    return None if _FIELD_CALL.match(value) and "default" not in value else value
 
 
 def _definition(lines: Sequence[str], index: int, name: str) -> Definition:

@@ -22,7 +22,7 @@ from workers.facts import UNCOUNTED_ROLES, matches
 from workers.fileroles import role_of_path
 from workers.measurements import best_gain
 from workers.message import Message, one_line, read_message
-from workers.reach import is_aside, narrowing, only_role, small_build
+from workers.reach import aside_role, is_aside, narrowing, only_role, small_build
 from workers.rules import ChangeWeight, TriageRules, load_rules
 from workers.vocabulary import STATED
 
@@ -320,7 +320,7 @@ def _size_parts(facts: Facts, message: Message, rules: TriageRules) -> Iterator[
     if 0 < lines < tidy and message.meaning in _TIDYING and _is_tidy(facts, message):
         yield Part(size.tidy, Reason(code="small_internal"))
     if lines < size.aside_below and is_aside(facts, message):
-        yield Part(size.aside, Reason(code=f"mostly_{message.aside}"))
+        yield Part(size.aside, Reason(code=f"mostly_{aside_role(facts, message)}"))
     if not any(role in _PRODUCT for role in facts.roles) and 0 < lines < size.tiny_build_below and not facts.changes:
         yield Part(size.tiny_build, Reason(code=small_build(facts)))
 

@@ -113,7 +113,10 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"use.after.free",
         r"buffer over(?:flow|read)",
         r"trust_remote_code",
-        r"sanitiz(?:e|ation)\b",
+        # A model's weights are sanitised too.
+        r"saniti[sz](?:es?|ed|ing|ation) (?:\S{1,20} ){0,3}(?:inputs?|users?|untrusted|html|markup|paths?)\b",
+        r"saniti[sz](?:es?|ed|ing|ation) (?:\S{1,20} ){0,3}(?:file ?names?|urls?|headers?|shell|commands?|secrets?)\b",
+        r"(?:input|html|path|file ?name|url|header|query|command)s? saniti[sz](?:er|ing|ation)\b",
         r"漏洞",
         r"安全问题",
     ),
