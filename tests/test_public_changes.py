@@ -76,6 +76,40 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("app/cli.py", "p.add_argument('--port', default=80)", "p.add_argument('--port', default=None)"),
         [("flag", "changed", "--port", "80", "None")],
     ),
+    "comments within a signature are no parameters": (
+        edited(
+            "app/api.py",
+            "def run(  # pylint: disable=too-many-arguments,unused-argument\n    a: str = '#',\n    b: int = 1,\n):",
+            "def run(\n    a: str = '#',  # noqa: UP006, E501\n    b: int = 1,  # don't (ever\n):",
+        ),
+        [],
+    ),
+    "a parameter after a comment": (
+        edited(
+            "app/api.py",
+            "def run(\n    a,  # which one, if any\n    b=1,\n):",
+            "def run(\n    a,  # which one, if any\n    b=2,\n):",
+        ),
+        [("parameter", "default_changed", "run(b)", "1", "2")],
+    ),
+    "a field goes by what users write": (
+        edited(
+            "app/engine.py",
+            '    task: str = "chat"',
+            '    field_task: str = Field(default="chat", alias="task")',
+            "class EngineConfig:",
+        ),
+        [],
+    ),
+    "the default of a field over many lines": (
+        edited(
+            "app/engine.py",
+            "    size: int = Field(\n        default=64,\n        description='a, b',\n    )",
+            "    size: int = Field(\n        default=128,\n        description='a',\n    )",
+            "class EngineConfig:",
+        ),
+        [("config", "default_changed", "EngineConfig.size", "64", "128")],
+    ),
     "a field's description is no default": (
         edited(
             "app/a.py",

@@ -16,6 +16,11 @@ _DEF = re.compile(r"^( {0,24}|\t{0,6})(?:async )?def ([A-Za-z_]\w{0,80})\s?\(")
 _CLASS = re.compile(r"^( {0,24}|\t{0,6})class ([A-Za-z_]\w{0,80})")
 _FIELD = re.compile(r"^(?: {4}|\t)([A-Za-z_]\w{0,60})\s?:(?!=)(.{1,300})$")
 _PARAMETER = re.compile(r"^(\*{0,2}[A-Za-z_]\w{0,60}|\*|/)")
+# A call that holds a field's value and goes on below; of that, the lines that are looked at.
+_FIELD_OPENS = re.compile(r"=\s?[\w.]{1,40}\($")
+_FIELD_LINES = 8
+# What users write instead of the field's own name.
+_ALIAS = re.compile(r"\b(?:validation_)?alias\s?=\s?[\"']([\w.-]{1,60})[\"']")
 _FIELD_VALUE = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(\s{0,4}(?:default\s?=\s?)?([^,()=]{1,80})[,)]")
 # Configuration by its name, wherever it stands; the models of an interface only where the path says that it is one.
 _CONFIG_CLASS = re.compile(r"(?:Configs?|Settings|Options|Opts|Args|Arguments)$")
@@ -26,6 +31,8 @@ _MODEL_PLACE = re.compile(
 )
 _METHOD_INDENTS = frozenset({" " * 4, " " * 2, "\t"})
 _PUNCTUATION = re.compile(r"[\"'()\[\]{},\n]")
+# Text in quotes, or a comment: `def run(  # pylint: disable=unused-argument,invalid-name`.
+_QUOTED_OR_COMMENT = re.compile(r"(\"[^\"\n]{0,400}\"|'[^'\n]{0,400}')|#[^\n]*")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -67,7 +74,7 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
         elif "def " in line and (found := _DEF.match(line)) and line not in prose:
             yield from _function(lines, index, found, scope)
             scope = scope if found.group(1) else _Scope()
-        elif scope.configures and line not in prose and (config := _field(scope.owner or "", line)):
+        elif scope.configures and line not in prose and (config := _field(scope.owner or "", lines, index)):
             yield config
         elif line[:1] not in {"", " ", "\t", ")", "#"}:
             scope = _Scope()
@@ -123,15 +130,29 @@ def _public(name: str) -> bool:
     return not name.startswith("_")
 
 
-def _field(owner: str, line: str) -> ConfigField | None:
+def _field(owner: str, lines: Sequence[str], index: int) -> ConfigField | None:
+    line = lines[index]
+    if line.endswith("(") and _FIELD_OPENS.search(line):
+        line = _call_over_lines(lines, index)
     found = _FIELD.match(line)
     if not found or found.group(1).startswith("_"):
         return None
     _, equals, default = found.group(2).partition("=")
     value = default.split("  #")[0].strip().rstrip(",") if equals else None
+    alias = _ALIAS.search(value) if value and "alias" in value else None
     if value and (inner := _FIELD_VALUE.match(value)):
         value = None if inner.group(1).strip() == "..." else inner.group(1).strip()
-    return ConfigField(f"{owner}.{found.group(1)}", value)
+    return ConfigField(f"{owner}.{alias.group(1) if alias else found.group(1)}", value)
+
+
+def _call_over_lines(lines: Sequence[str], index: int) -> str:
+    """A field whose value is a call over many lines, on one; as it is where its end is not in view."""
+    inside = list[str]()
+    for line in lines[index + 1 : index + 1 + _FIELD_LINES]:
+        if line.strip().startswith(")"):
+            return f"{lines[index]}{' '.join(inside)})"[:300]
+        inside.append(line.partition("  #")[0].strip())
+    return lines[index]
 
 
 def _definition(lines: Sequence[str], index: int, name: str) -> Definition:
@@ -141,7 +162,7 @@ def _definition(lines: Sequence[str], index: int, name: str) -> Definition:
 
 def _inside(lines: Sequence[str], index: int) -> str | None:
     """The text between a signature's parentheses, or None when it does not close in view."""
-    text = "\n".join(lines[index : index + _SIGNATURE_LINES])[:_SIGNATURE_CHARS]
+    text = _without_comments("\n".join(lines[index : index + _SIGNATURE_LINES])[:_SIGNATURE_CHARS])
     start, depth, quote = text.find("("), 0, ""
     for found in _PUNCTUATION.finditer(text, max(start, 0)):
         position, char = found.start(), found.group()
@@ -158,6 +179,10 @@ def _inside(lines: Sequence[str], index: int) -> str | None:
     return None
 
 
+def _without_comments(text: str) -> str:
+    return _QUOTED_OR_COMMENT.sub(lambda found: found[1] or "", text) if "#" in text else text
+
+
 def _parameters(inside: str) -> tuple[tuple[str, str | None], ...]:
     found = list[tuple[str, str | None]]()
     for part in split_arguments(inside):
@@ -169,7 +194,7 @@ def _parameters(inside: str) -> tuple[tuple[str, str | None], ...]:
 
 def _default(parameter: str) -> str | None:
     _, equals, default = parameter.partition("=")
-    return " ".join(default.split("#")[0].split()) if equals else None
+    return " ".join(default.split()) if equals else None
 
 
 def split_arguments(inside: str) -> list[str]:
