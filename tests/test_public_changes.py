@@ -110,6 +110,38 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [("config", "default_changed", "EngineConfig.size", "64", "128")],
     ),
+    "a default that is given a name": (
+        edited("app/cli.py", "p.add_argument('--step', default=1)", "STEP = 1\np.add_argument('--step', default=STEP)"),
+        [],
+    ),
+    "a default that is given a name and another value": (
+        edited(
+            "app/cli.py",
+            "p.add_argument('--step', default=1)",
+            "STEP: Final[int] = 2  # two\np.add_argument('--step', default=STEP)",
+        ),
+        [("flag", "default_changed", "--step", "1", "2")],
+    ),
+    "variables that are read by a project's own reader": (
+        edited("app/envs.py", "", "A = EnvVar(\n    'DAY_HOME', None\n)\nB = env_list('DAYS')\nC = _secret_env('KEY')"),
+        [
+            ("environment", "added", "DAYS", None, None),
+            ("environment", "added", "DAY_HOME", None, "None"),
+            ("environment", "added", "KEY", None, None),
+        ],
+    ),
+    "variables that are set, or missing": (
+        edited("app/envs.py", "", "os.unsetenv('DAY_A')\nset_bool_env('DAY_B', 1)\nraise EnvironmentError('DAY_C')"),
+        [],
+    ),
+    "the bounds of a requirement that depends on a condition": (
+        edited(
+            "setup.py",
+            '        ("tqdm>=4.6,<=4.68" if RELEASE else "tqdm>=4.6"),',
+            '        ("tqdm>=4.6,<=4.70" if RELEASE else "tqdm>=4.6"),',
+        ),
+        [("dependency", "changed", "tqdm", ">=4.6 / >=4.6,<=4.68", ">=4.6 / >=4.6,<=4.70")],
+    ),
     "a field's description is no default": (
         edited(
             "app/a.py",

@@ -184,6 +184,23 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [],
     ),
+    "what a Go module asks for itself, and what others ask for": (
+        edited("go.mod", "", "\tgithub.com/a/one v1.2.0\n\tgithub.com/b/two v0.3.0 // indirect"),
+        [("dependency", "added", "github.com/a/one", None, "v1.2.0")],
+    ),
+    "a variable that Go reads over many lines": (
+        edited(
+            "api/config.go",
+            "",
+            '\tt, err := envDurationOrDefault(\n\t\t"UPLOAD_TIMEOUT",\n\t\tusual,\n\t)\n\tos.Setenv("A_B", "1")',
+        ),
+        [("environment", "added", "UPLOAD_TIMEOUT", None, "usual")],
+    ),
+    "a variable for another process": (edited("src/run.rs", "", 'Command::new("x").env("RUST_LOG", "info");'), []),
+    "a default that is given a name in Go": (
+        edited("cmd/main.go", 'flag.Int("n", 8, "x")', 'const usual = 8\nflag.Int("n", usual, "x")'),
+        [],
+    ),
     "an exported function of TypeScript": (
         edited("lib/index.ts", "export async function load(a) {"),
         [("function", "removed", "load", None, None)],

@@ -28,6 +28,12 @@ _ALIKE = 0.6
 _LITERAL = re.compile(
     r"^(?:[-+]?\d[\w.+-]{0,40}|[rbf]?([\"'])[^\"']{0,80}\1|True|False|true|false|[\[(]\s?[-\d.,\s\"'\w]{0,80}[\])])$"
 )
+_NAME = re.compile(r"[A-Za-z_]\w{2,80}$")
+# `DEFAULT_STEP: Final[int] = 1`, `static const int kStep = 1;`
+_CONSTANT = re.compile(
+    r"\s{0,24}(?:(?:export|static|const|constexpr|inline|pub|var|let|final|val|[\w:]{1,40}) ){0,5}"
+    r"([A-Za-z_]\w{2,80})(?:\s?:\s?[\w\[\], |&.']{1,60})?\s?=\s?([^=\n]{1,100})$"
+)
 _DEFINED = re.compile(r"^\s{0,24}(?:async )?(?:def|class|struct|enum|enum class) (\w{1,80})")
 _CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _CODE_KINDS = frozenset({"class", "function", "config"})
@@ -82,7 +88,7 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     _keep_bare(before, after)
     _keep_bare(after, before)
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
-    found = _without_what_remains(_without_other_kinds(compared), added)
+    found = _without_what_remains(_with_constants(_without_other_kinds(compared), added), added)
     kept = _without_members(_with_renames(found))
     return tuple(sorted(kept, key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
 
@@ -125,6 +131,29 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
         return False
 
     return [change for change in changes if change.action != "removed" or not remains(change)]
+
+
+def _with_constants(changes: list[PublicChange], after: list[tuple[str, ...]]) -> list[PublicChange]:
+    """A default that has a name now is the value that the name has in view: 1 made STEP, where `STEP = 1`, is none."""
+    named = {change.after: "" for change in changes if change.action == "changed" and _is_constant(change)}
+    if not named:
+        return changes
+    for line in (line for part in after for line in part if "=" in line):
+        if (found := _CONSTANT.match(line)) and found.group(1) in named:
+            named[found.group(1)] = found.group(2).partition("  #")[0].partition(" //")[0].strip().rstrip(",;")
+    return [told for change in changes if (told := _by_value(change, named.get(change.after or "", "")))]
+
+
+def _is_constant(change: PublicChange) -> bool:
+    return bool(change.kind != "dependency" and change.after and _NAME.match(change.after))
+
+
+def _by_value(change: PublicChange, value: str) -> PublicChange | None:
+    if change.action != "changed" or not value or not _LITERAL.match(value):
+        return change
+    if _same(change.before, value):
+        return None
+    return change.model_copy(update={"action": "default_changed", "after": _cut(value)})
 
 
 def _field_of(flag: str) -> str:
