@@ -108,6 +108,18 @@ QUOTES = {
         "Keep the workspace allocation of #3364 out of it all."
     ),
     "Use x\n\n" + "a very long sentence " * 30 + ".": None,
+    "Use one pool for all hosts\n\nUse one pool for all the hosts.": None,
+    "Use one pool\n\nUse one pool for all hosts, as each opened its own.": (
+        "Use one pool for all hosts, as each opened its own."
+    ),
+    "Use x\n\nIt mends the pool of all hosts. https://example.org/builds/12": "It mends the pool of all hosts.",
+    "Use x\n\nfeat(pool): let hosts share what they opened": None,
+    "Use x\n\nIt failed to build:\n\n    error: a value of type 'a' is no pool at all": None,
+    "Use x\n\nSUMMARY:\nHosts share the pool that they opened.\n\nTEST PLAN:\nRan it on two hosts for a day.": (
+        "Hosts share the pool that they opened."
+    ),
+    'Use x\n\nSUMMARY:\n"please provide a brief summary of what it does"\n\nTEST PLAN:\nRan it on two hosts.': None,
+    "Use x\n\nSummary: adds \\`a_pool\\` that all hosts share.": "adds `a_pool` that all hosts share.",
 }
 
 

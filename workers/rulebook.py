@@ -144,7 +144,7 @@ def _shown(told: _Told) -> str:
 
 
 def _author_says(told: _Told) -> str:
-    text = quoted_sentence(told.message.lead)
+    text = quoted_sentence(told.message.lead, told.message.title)
     return told.words.phrase("author_says", text=quoted(text, SENTENCE_LIMIT)) if text else ""
 
 
