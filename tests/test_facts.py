@@ -58,6 +58,11 @@ ROLES = {
     "Cargo.toml": FileRole.MANIFEST,
     "Cargo.lock": FileRole.LOCK,
     "web/package-lock.json": FileRole.LOCK,
+    "ios/App/Package.resolved": FileRole.LOCK,
+    "api/apps/v1alpha1/zz_generated.deepcopy.go": FileRole.GENERATED,
+    "pkg/client/applyconfiguration/apps/v1/catspec.go": FileRole.GENERATED,
+    "config/crd/bases/apps.example.org_cats.yaml": FileRole.GENERATED,
+    "config/crd/kustomization.yaml": FileRole.CONFIG,
     "docker/Dockerfile": FileRole.BUILD,
     "Dockerfile.rocm": FileRole.BUILD,
     "docker/Dockerfile.ci": FileRole.CI,
@@ -205,6 +210,10 @@ DEPRECATED: dict[str, tuple[FileChange, tuple[str, ...]]] = {
     "a decorator": (edited("a.py", "", "@deprecated('use new')\ndef old():\n    pass"), ("old",)),
     "an attribute of C++": (edited("a.h", "", "[[deprecated]] void old(int a);"), ("old",)),
     "outside any definition": (edited("a.py", "", "warn('x', FutureWarning)"), ("a.py",)),
+    "a warning that is logged": (
+        edited("a.py", "", "def old(kind):\n    if kind == 1:\n        log.warning('Kind 1 is deprecated, use 2.')"),
+        ("old",),
+    ),
     "a warning that is silenced": (edited("a.py", "", "warnings.filterwarnings('ignore', DeprecationWarning)"), ()),
     "a warning that was there": (
         edited("a.py", "    warn(DeprecationWarning)", "        warn(DeprecationWarning)"),

@@ -201,6 +201,19 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("cmd/main.go", 'flag.Int("n", 8, "x")', 'const usual = 8\nflag.Int("n", usual, "x")'),
         [],
     ),
+    "a field that manifests of Kubernetes may have": (
+        edited(
+            "api/apps/v1alpha1/cat_types.go",
+            "",
+            '\tMinReplicas *int32 `json:"minReplicas,omitempty"`',
+            "type CatSpec struct {",
+        ),
+        [("config", "added", "CatSpec.minReplicas", None, None)],
+    ),
+    "a field of a Go type that is nobody's manifest": (
+        edited("pkg/cat_types.go", "", '\tMinReplicas *int32 `json:"minReplicas"`', "type catSpec struct {"),
+        [],
+    ),
     "an exported function of TypeScript": (
         edited("lib/index.ts", "export async function load(a) {"),
         [("function", "removed", "load", None, None)],

@@ -320,3 +320,29 @@ def test_no_chinese_in_english_and_no_space_between_chinese_words() -> None:
         assert not re.search(r"[\u4e00-\u9fff]", english)
         chinese = (GOLDEN / f"rulebook__{name}.zh.txt").read_text(encoding="utf-8")
         assert not re.search(r"[\u4e00-\u9fff] [\u4e00-\u9fff]", chinese)
+
+
+def test_what_is_going_to_go_is_told() -> None:
+    made = commit("Prefer the new pool")
+    shown = diff(edited("app/core.py", "", "def old():\n    warnings.warn('gone soon', DeprecationWarning)"))
+    found = at_depth(Tier.HIGH, made, shown)
+    assert "New deprecation warnings in `old`." in found.summary
+    assert found.insights
+    assert found.insights.compatibility == "New deprecation warnings in `old`."
+
+
+def test_a_bound_that_is_dropped_stops_no_installation() -> None:
+    made, shown = commit("Let it float"), diff(edited("requirements.txt", "shell==1.4.0", "shell"))
+    assert not any("may fail to install" in risk for risk in at_depth(Tier.HIGH, made, shown).risks)
+    raised = diff(edited("requirements.txt", "shell==1.4.0", "shell==1.5.0"))
+    assert any("may fail to install" in risk for risk in at_depth(Tier.HIGH, made, raised).risks)
+
+
+def test_what_the_message_measures_is_told_where_it_speaks_of_performance() -> None:
+    shown = diff(edited("app/core.py", "a", "b"))
+    fast = at_depth(Tier.HIGH, commit("Speed up the pool\n\nIt is 1.35x faster."), shown)
+    assert fast.insights
+    assert "The message measures `1.35x faster`." in fast.insights.performance
+    other = at_depth(Tier.HIGH, commit("Judge the pool\n\nIt is right in 12% more cases."), shown)
+    assert other.insights
+    assert "measures" not in other.insights.performance

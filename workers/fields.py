@@ -94,6 +94,8 @@ _SETTINGS = re.compile(r"settings|config|options", re.IGNORECASE)
 _RUST_SETTINGS = re.compile(r"(?:Config|Settings|Options)$")
 # What is read from a model's files describes the model: nobody sets it.
 _OF_A_MODEL = re.compile(r"(?:Vision|Text|Audio|Encoder|HF|Model)Config$")
+# The types of a Kubernetes API by its version's folder: people write their fields into manifests.
+_KUBERNETES = re.compile(r"(?:^|/)v\d{1,2}(?:(?:alpha|beta)\d{1,2})?/(?:\w{1,60}_)?types\.go$")
 _BLANK = frozenset(" \t")
 
 
@@ -128,6 +130,8 @@ def _is_met(owner: str, line: str, path: str) -> bool:
     if path.endswith(".rs"):  # what clap reads are flags
         spoken = owner.endswith(("Request", "Response")) and line.startswith("pub")
         return spoken or bool(line.startswith("pub struct") and _RUST_SETTINGS.search(owner) and _SETTINGS.search(path))
+    if owner[0].isupper() and _KUBERNETES.search(path):
+        return True
     return is_model(owner, path) or (is_configuration(owner) and owner[0].isupper())
 
 

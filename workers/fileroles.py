@@ -38,11 +38,16 @@ _VENDORED_DIRS = _words(
 # What a cluster is told to run; such a chart often lies in `dist`.
 _CHART_DIRS = _words("""chart charts helm""")
 _CHART_SUFFIXES = _words(""".yaml .yml .tpl .gotmpl""")
-_GENERATED_DIRS = _words("""generated __generated__ _generated dist snapshots __snapshots__""")
+_GENERATED_DIRS = _words(
+    """generated __generated__ _generated dist snapshots __snapshots__ applyconfiguration applyconfigurations"""
+)
+# Schemas that are made from the types of a Kubernetes API: config/crd/bases/apps.example.org_cats.yaml
+_SCHEMA_DIRS = _words("""crd crds bases""")
+_SCHEMA = re.compile(r"^[a-z\d-]{1,60}(?:\.[a-z\d-]{1,60}){1,6}_[a-z\d]{1,60}\.yaml$")
 
 _LOCK_NAMES = _words(
     """package-lock.json yarn.lock pnpm-lock.yaml poetry.lock uv.lock cargo.lock go.sum gemfile.lock composer.lock
-    pipfile.lock pdm.lock flake.lock bun.lockb constraints.txt"""
+    pipfile.lock pdm.lock flake.lock bun.lockb constraints.txt package.resolved gradle.lockfile npm-shrinkwrap.json"""
 )
 _MANIFEST_NAMES = _words(
     """pyproject.toml setup.py setup.cfg package.json cargo.toml go.mod gemfile pom.xml pipfile build.gradle
@@ -83,7 +88,9 @@ _SOURCE_SUFFIXES = _words(
 
 _TEST_STEM = re.compile(r"^(?:test_.*|.*_tests?|conftest|.*[.-](?:test|spec|e2e))$")
 _TEST_FOLDER = re.compile(r"-tests?$|_tests$")  # crates/app-test, scripts/smoke-test, load_tests
-_GENERATED = re.compile(r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$")
+_GENERATED = re.compile(
+    r"^zz_generated\.|(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h)|\.min\.(?:js|css)|\.generated\.\w+|\.snap|\.map)$"
+)
 _REQUIREMENTS = re.compile(r"^(?:requirements?(?:[-_.].*)?|.*[-_.]requirements?)\.(?:txt|in)$")
 # By its name, what serves tests, checks, documents or developers alone.
 _TOOLING = re.compile(
@@ -123,7 +130,9 @@ def role_of_path(path: str) -> FileRole:
 def _role_by_exact_name(name: str, folders: frozenset[str]) -> FileRole | None:
     if name in _LOCK_NAMES or name.endswith(".lock"):
         return FileRole.LOCK
-    if _GENERATED.search(name) or (folders & _GENERATED_DIRS and not _is_chart(name, folders)):
+    if _GENERATED.search(name) or (folders & _SCHEMA_DIRS and _SCHEMA.match(name)):
+        return FileRole.GENERATED
+    if folders & _GENERATED_DIRS and not _is_chart(name, folders):
         return FileRole.GENERATED
     if folders & _VENDORED_DIRS:
         return FileRole.VENDORED

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from core.models import Analysis, ChangeType, Commit, Facts, FileRole, Language, Tier, Triage
 from report.labels import Labels, labels
-from workers.advice import advice, insights, risks
+from workers.advice import advice, deprecated, insights, risks
 from workers.changes_told import changes_told
 from workers.concerned import concerned
 from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
@@ -84,6 +84,7 @@ def _summary(told: _Told) -> str:
     parts = [
         _lead(told, with_title=True),
         *changes_told(told.facts, told.words, limit=3),
+        deprecated(told.facts, told.words),
         _shown(told),
         _author_says(told),
     ]
