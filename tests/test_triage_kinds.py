@@ -410,6 +410,7 @@ def test_a_new_module_of_which_faults_are_told_is_a_feature() -> None:
         ("[windows] Fix the start", True),
         ("Fix paths on windows", True),
         ("Add a mapping, qwen2-style", False),
+        ("Fall back for non-16B copies", False),
     ],
 )
 def test_which_windows_are_a_platform(title: str, named: bool) -> None:

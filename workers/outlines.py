@@ -20,6 +20,7 @@ _NAME_LIMIT = 120
 
 _PYTHON = re.compile(r"^(\s{0,24})(?:async )?(def|class) ([A-Za-z_]\w{0,80})")
 _NAME = re.compile(r"[\w~$#]{1,100}(?:(?:::|\.)[\w~$#]{1,100}){0,8}")
+_MACRO = re.compile(r"[A-Z][A-Z0-9]{0,40}(?:_[A-Z0-9]{1,40}){1,8}")
 # What a parser takes for a name where a macro or a cut hunk misled it.
 _KEYWORDS = frozenset(("if", "for", "while", "switch", "return", "else", "do", "case", "constexpr", "const", "static"))
 # An escape that is none makes Python's parser warn; what stands in a text is of no interest here.
@@ -190,6 +191,11 @@ def _language(grammar: _Grammar) -> Language:
     return Language(getattr(import_module(grammar.module), grammar.function)())
 
 
+def is_macro(name: str) -> bool:
+    """Whether what looks like a function of C or C++ is a macro that is used: `PYBIND11_MODULE(m) {`."""
+    return bool(_MACRO.fullmatch(name))
+
+
 def _tree_spans(suffix: str, text: bytes, shift: int) -> Iterator[Span]:
     from tree_sitter import Parser  # see _language
 
@@ -212,9 +218,11 @@ def _name(node: Node) -> str:
     """What a node defines, by its own name; "" when it defines nothing."""
     kind = node.type
     if kind in _DECLARATIONS:
-        return _declared(node, functions_only=True)
+        name = _declared(node, functions_only=True)
+        return "" if "::" in name or is_macro(name) else name  # `io::read(x);` is a call, the hunk cut its function
     if kind == "function_definition":
-        return _declared(node, functions_only=False)
+        name = _declared(node, functions_only=False)
+        return "" if is_macro(name) else name
     if kind == "variable_declarator":
         value = node.child_by_field_name("value")
         return _text(node.child_by_field_name("name")) if value and value.type in _BOUND_FUNCTIONS else ""

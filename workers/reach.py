@@ -39,7 +39,7 @@ _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", r
 # `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`);
 # what is done `qwen2-style` is for another.
 _NO_NAME = re.compile(
-    r"^[A-Za-z]+0$|-(?:style|like|based|compatible)$|\d[A-Za-z]*[a-z][A-Z]|^[A-Za-z]\d{1,2}[A-Z][a-z]{2}"
+    r"^[A-Za-z]+0$|^non-|-(?:style|like|based|compatible)$|\d[A-Za-z]*[a-z][A-Z]|^[A-Za-z]\d{1,2}[A-Z][a-z]{2}"
 )
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})

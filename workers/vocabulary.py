@@ -16,7 +16,8 @@ DANGERS: tuple[str, ...] = (
     r"rce\b",
     r"(?:arbitrary|remote) code execution",
     r"execut\w{1,4} arbitrary (?:code|commands?)",
-    r"(?:code|command|shell|sql|template|header|script) injection",
+    r"(?:code|command|shell|sql) injection",
+    r"(?:template|header|script) injection(?! (?:for|into|of|support)\b)",  # a feature may do that on purpose
     r"(?:path|directory) traversal",
     r"privilege escalation",
     r"sandbox escape",
