@@ -30,6 +30,8 @@ ROLES = {
     "scripts/smoke-test/run.sh": FileRole.TEST,
     "docker/Dockerfile.cu128": FileRole.BUILD,
     "mkdocs.yml": FileRole.DOCS,
+    "site/_includes/hero.html": FileRole.DOCS,
+    "pkg/site/pages.py": FileRole.SOURCE,
     "docs/requirements.txt": FileRole.DOCS,
     "scripts/build.py.lock": FileRole.LOCK,
     "tests/test_app.py": FileRole.TEST,
@@ -166,6 +168,15 @@ PROSE = (
 def test_a_docstring_is_one_wherever_its_quotes_stand(shown: FileChange) -> None:
     facts = facts_from(commit("x"), diff(shown))
     assert (facts.marks, facts.code_lines) == (("cosmetic",), 0)
+
+
+def test_a_comment_over_many_lines_is_none_that_a_machine_reads() -> None:
+    header = edited("pkg/a.go", "", '/*\nCopyright 2026 The Cats.\n\n    (the "License");\n*/\n')
+    assert "cosmetic" in facts_from(commit("Say whose it is"), diff(header)).marks
+    within = edited("pkg/a.go", "licensed as before\n*/", "licensed as is\n*/")
+    assert "cosmetic" in facts_from(commit("Say whose it is"), diff(within)).marks
+    code = edited("pkg/a.go", "", "/* a call */\ngo(a)\n/* more\nof it */\ngo(b)")
+    assert facts_from(commit("x"), diff(code)).code_lines == 2
 
 
 def test_lines_of_code_are_those_that_a_machine_reads_and_that_do_not_differ_in_looks_alone() -> None:

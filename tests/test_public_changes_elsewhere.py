@@ -185,7 +185,7 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         [],
     ),
     "what a Go module asks for itself, and what others ask for": (
-        edited("go.mod", "", "\tgithub.com/a/one v1.2.0\n\tgithub.com/b/two v0.3.0 // indirect"),
+        edited("go.mod", "", "go 1.22.5\n\tgithub.com/a/one v1.2.0\n\tgithub.com/b/two v0.3.0 // indirect"),
         [("dependency", "added", "github.com/a/one", None, "v1.2.0")],
     ),
     "a variable that Go reads over many lines": (

@@ -346,3 +346,9 @@ def test_what_the_message_measures_is_told_where_it_speaks_of_performance() -> N
     other = at_depth(Tier.HIGH, commit("Judge the pool\n\nIt is right in 12% more cases."), shown)
     assert other.insights
     assert "measures" not in other.insights.performance
+
+
+def test_of_a_long_path_the_end_is_told() -> None:
+    path = "python/cat_cache/cat_cache/integration/engine/connector/cat_offloading_connector.py"
+    found = at_depth(Tier.MEDIUM, commit("Hold the lock"), diff(edited(path, "a", "b")))
+    assert "`…/cat_cache/integration/engine/connector/cat_offloading_connector.py`" in found.summary

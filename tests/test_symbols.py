@@ -75,6 +75,9 @@ CALL = """@@ -40,5 +40,5 @@ struct Lowerer {
        return;
 -    reduce::CheckWidth(width, a);
 +    reduce::CheckWidth(width, b);
++    items_.reserve(width);
++    items_[0]->push_back(b);
++    go(b);
    }
 """
 TYPESCRIPT = """@@ -1,9 +1,9 @@

@@ -156,6 +156,8 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
         return FileRole.TEST
     if pure.stem in _DOC_NAMES or name in _SITE_NAMES or pure.suffix in _DOC_SUFFIXES or folders & _DOC_DIRS:
         return FileRole.DOCS
+    if len(pure.parts) > 1 and pure.parts[0] == "site":
+        return FileRole.DOCS  # the project's own pages
     if _is_example(pure, folders):
         return FileRole.EXAMPLE
     if _DOCKERFILE.match(name) and _TOOLING.search(name):

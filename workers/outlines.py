@@ -205,7 +205,7 @@ def _tree_spans(suffix: str, text: bytes, shift: int) -> Iterator[Span]:
         if not waiting:
             return
         node, owner = waiting.pop()
-        name = _name(node)
+        name = _name(node, owner)
         if name:
             joined = f"{owner}{grammar.joint}{name}" if owner else name
             yield Span(joined[:_NAME_LIMIT], node.start_point[0] - shift, node.end_point[0] - shift)
@@ -214,15 +214,15 @@ def _tree_spans(suffix: str, text: bytes, shift: int) -> Iterator[Span]:
             waiting += [(child, owner) for child in reversed(node.named_children)]
 
 
-def _name(node: Node) -> str:
+def _name(node: Node, owner: str) -> str:
     """What a node defines, by its own name; "" when it defines nothing."""
     kind = node.type
     if kind in _DECLARATIONS:
         name = _declared(node, functions_only=True)
-        return "" if "::" in name or is_macro(name) else name  # `io::read(x);` is a call, the hunk cut its function
+        return "" if is_macro(name) or _is_called(node, name, owner) else name
     if kind == "function_definition":
         name = _declared(node, functions_only=False)
-        return "" if is_macro(name) else name
+        return "" if is_macro(name) or name.startswith("std::") else name
     if kind == "variable_declarator":
         value = node.child_by_field_name("value")
         return _text(node.child_by_field_name("name")) if value and value.type in _BOUND_FUNCTIONS else ""
@@ -247,6 +247,17 @@ def _declared(node: Node, *, functions_only: bool) -> str:
             break
         found = inner
     return _bare(_text(found)) if function or not functions_only else ""
+
+
+def _is_called(node: Node, name: str, owner: str) -> bool:
+    """Whether what reads as a declaration is a call of a function that the hunk cut: it has no type, or hangs on one.
+
+    `io::read(x);`, `read(x);`, `items.push(x);`; a constructor has no type either, but its class's name.
+    """
+    if "::" in name or any(child.type == "ERROR" and _text(child).endswith((".", "->")) for child in node.children):
+        return True
+    typed = node.child_by_field_name("type") is not None or name.startswith(("~", "operator"))
+    return bool(name) and not typed and name != owner.rpartition("::")[2]
 
 
 def _only_reference(node: Node) -> Node | None:

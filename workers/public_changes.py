@@ -40,6 +40,9 @@ _CODE_KINDS = frozenset({"class", "function", "config"})
 _KIND_ORDER = ("flag", "environment", "route", "config", "dependency", "class", "function", "parameter", "metric")
 _ACTION_ORDER = ("removed", "renamed", "default_changed", "changed", "added")
 
+# A new module of Go's says of which Go it is: nobody has to install that for it beside what builds the rest.
+_LANGUAGES: frozenset[tuple[Kind, str]] = frozenset({("dependency", "go"), ("dependency", "toolchain")})
+
 _EMPTY = frozenset(
     ("None", "[]", "{}", "()", "dict()", "list()", "set()", "tuple()", "field(default_factory=list)",
      "field(default_factory=dict)", "field(default_factory=tuple)", "field(default_factory=set)")
@@ -272,7 +275,7 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
         if action := _value_action(kind, old, new):
             yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
-        if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial:
+        if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial | _LANGUAGES:
             yield _change(kind, "added", name, path, after=new)
 
 

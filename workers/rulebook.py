@@ -15,7 +15,7 @@ from workers.concerned import concerned
 from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
 from workers.fileroles import area_of
 from workers.message import Message, read_message
-from workers.phrasing import code, fitted, joined, listed, quoted, sentences, spaced, width
+from workers.phrasing import NAME_LIMIT, code, fitted, joined, listed, quoted, sentences, spaced, width
 from workers.quoting import SENTENCE_LIMIT, quoted_sentence
 
 LOW_WIDTH = 100
@@ -131,8 +131,17 @@ def _borne_out(told: _Told) -> bool:
 def _places(facts: Facts) -> list[str]:
     """Areas worth naming; one file is named itself, the top folder is not a place."""
     if facts.files == 1 and facts.paths:
-        return [facts.paths[0]]
+        return [_short(facts.paths[0])]
     return [area for area in facts.areas if area != "."][:2]
+
+
+def _short(path: str) -> str:
+    """A path as it is, or the last folders of a long one with the file: its end says more than its beginning."""
+    parts = path.split("/")
+    while len("/".join(parts)) > NAME_LIMIT - 2 and len(parts) > 1:
+        parts = parts[1:]
+    short = "/".join(parts)
+    return path if len(path) <= NAME_LIMIT else f"…/{short}"
 
 
 def _shown(told: _Told) -> str:
