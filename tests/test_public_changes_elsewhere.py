@@ -214,6 +214,23 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("pkg/cat_types.go", "", '\tMinReplicas *int32 `json:"minReplicas"`', "type catSpec struct {"),
         [],
     ),
+    "a field of a message on the wire": (
+        edited(
+            "api/cat.proto",
+            "  string name = 1;\n  int32 age = 2;",
+            "  string name = 1;\n  repeated Toy toys = 3 [deprecated = true];\n  reserved 2;",
+            "message Cat {",
+        ),
+        [("config", "removed", "Cat.age", None, None), ("config", "added", "Cat.toys", None, None)],
+    ),
+    "a new message on the wire": (
+        edited("api/cat.proto", "", "message Dog {\n  string name = 1;\n}\nenum Kind {\n  KIND_NONE = 0;\n}"),
+        [("class", "added", "Dog", None, None), ("class", "added", "Kind", None, None)],
+    ),
+    "a call of a service": (
+        edited("api/cat.proto", "  rpc Feed(FeedRequest) returns (FeedResponse);", "", "service Cats {"),
+        [("function", "removed", "Cats.Feed", None, None)],
+    ),
     "an exported function of TypeScript": (
         edited("lib/index.ts", "export async function load(a) {"),
         [("function", "removed", "load", None, None)],
@@ -230,3 +247,10 @@ def test_public_changes_of_other_languages(case: str) -> None:
     file, expected = CHANGES[case]
     found = facts_from(commit("x"), diff(file)).changes
     assert [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found] == expected
+
+
+def test_a_field_that_two_languages_write_their_own_way_is_told_once() -> None:
+    wire = edited("api/cat.proto", "", "  string last_meal = 1;", "message CatRequest {")
+    page = edited("api/cat.ts", "", "  lastMeal: string;", "export interface CatRequest {")
+    found = facts_from(commit("x"), diff(page, wire)).changes
+    assert [(item.action, item.name) for item in found] == [("added", "CatRequest.last_meal")]

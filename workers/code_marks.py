@@ -129,7 +129,7 @@ class CodeMarks(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """How a hunk's lines are read: as Python's, with docstrings perhaps, and with type hints of old; or with `/* */`."""
+    """How a hunk's lines are read: as Python's, perhaps with docstrings or type hints of old; else with `/* */`."""
 
     python: bool
     quotes: bool

@@ -154,10 +154,8 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
         return FileRole.TEST
     if any(map(_TEST_FOLDER.search, folders)):
         return FileRole.TEST
-    if pure.stem in _DOC_NAMES or name in _SITE_NAMES or pure.suffix in _DOC_SUFFIXES or folders & _DOC_DIRS:
+    if pure.stem in _DOC_NAMES or name in _SITE_NAMES or pure.suffix in _DOC_SUFFIXES or _is_of_documents(pure):
         return FileRole.DOCS
-    if len(pure.parts) > 1 and pure.parts[0] == "site":
-        return FileRole.DOCS  # the project's own pages
     if _is_example(pure, folders):
         return FileRole.EXAMPLE
     if _DOCKERFILE.match(name) and _TOOLING.search(name):
@@ -170,6 +168,11 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS:
         return FileRole.CI if _TOOLING.search("/".join(pure.parts[1:])) else FileRole.BUILD
     return None
+
+
+def _is_of_documents(pure: PurePosixPath) -> bool:
+    """Whether it lies among documents; at the top, `site` holds the project's own pages."""
+    return not _DOC_DIRS.isdisjoint(pure.parts[:-1]) or (len(pure.parts) > 1 and pure.parts[0] == "site")
 
 
 def _is_example(pure: PurePosixPath, folders: frozenset[str]) -> bool:

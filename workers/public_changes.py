@@ -92,8 +92,18 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     _keep_bare(after, before)
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
     found = _without_what_remains(_with_constants(_without_other_kinds(compared), added), added)
-    kept = _without_members(_with_renames(found))
-    return tuple(sorted(kept, key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
+    kept = sorted(_without_members(_with_renames(found)), key=lambda change: _order(change, paths))
+    told = dict[tuple[str, ...], PublicChange]()
+    for change in kept:
+        told.setdefault(_written(change), change)
+    return tuple(told.values())[:CHANGES_LIMIT]
+
+
+def _written(change: PublicChange) -> tuple[str, ...]:
+    """What tells a change from others; a field of one type is the same in each language that writes it its own way."""
+    if change.kind == "config" and change.action in {"added", "removed"}:
+        return (change.kind, change.action, change.name.replace("_", "").lower())
+    return (change.kind, change.action, change.name, change.path, change.before or "")
 
 
 def _order(change: PublicChange, paths: dict[str, FileRole]) -> tuple[int, int, int, str, str]:
