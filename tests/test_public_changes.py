@@ -142,6 +142,15 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [("dependency", "changed", "tqdm", ">=4.6 / >=4.6,<=4.68", ">=4.6 / >=4.6,<=4.70")],
     ),
+    "what pydantic calls by itself is nobody's to call": (
+        edited(
+            "app/a.py",
+            "    @model_validator(mode='after')\n    def check(self):\n        pass\n\n    def run(self):\n        a()",
+            '    @field_validator("x")\n    @classmethod\n    def look(cls, value):\n        pass',
+            "class Cat(BaseModel):",
+        ),
+        [("function", "removed", "Cat.run", None, None)],
+    ),
     "a field's description is no default": (
         edited(
             "app/a.py",

@@ -113,6 +113,10 @@ QUOTES = {
         "Use one pool for all hosts, as each opened its own."
     ),
     "Use x\n\nIt mends the pool of all hosts. https://example.org/builds/12": "It mends the pool of all hosts.",
+    "Use x\n\nnumpy: https://example.org/a/1 shell: https://example.org/b and torch: https://example.org/c too": None,
+    "Use x\n\nHosts had a pool each, which cost memory. There are two ways:\n\n- one": (
+        "Hosts had a pool each, which cost memory."
+    ),
     "Use x\n\nfeat(pool): let hosts share what they opened": None,
     "Use x\n\nIt failed to build:\n\n    error: a value of type 'a' is no pool at all": None,
     "Use x\n\nSUMMARY:\nHosts share the pool that they opened.\n\nTEST PLAN:\nRan it on two hosts for a day.": (

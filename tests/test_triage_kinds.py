@@ -416,3 +416,8 @@ def test_a_new_module_of_which_faults_are_told_is_a_feature() -> None:
 def test_which_windows_are_a_platform(title: str, named: bool) -> None:
     codes = {reason.code for reason in judged(commit(title), diff(SOURCE)).reasons}
     assert ("one_platform" in codes) is named
+
+
+def test_what_is_going_to_go_is_no_clean_up() -> None:
+    warned = edited("app/core.py", "", "def old():\n    warnings.warn('gone soon', DeprecationWarning)")
+    assert judged(commit("Deprecate the old pool"), diff(warned)).tier is not Tier.LOW

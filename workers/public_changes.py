@@ -94,8 +94,8 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     found = _without_what_remains(_with_constants(_without_other_kinds(compared), added), added)
     kept = sorted(_without_members(_with_renames(found)), key=lambda change: _order(change, paths))
     told = dict[tuple[str, ...], PublicChange]()
-    for change in kept:
-        told.setdefault(_written(change), change)
+    for each in kept:
+        told.setdefault(_written(each), each)
     return tuple(told.values())[:CHANGES_LIMIT]
 
 

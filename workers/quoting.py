@@ -11,7 +11,8 @@ from workers.phrasing import width
 SENTENCE_LIMIT = 320
 _WORDS = 6
 _PARAGRAPHS = 12
-# Words that a sentence about another commit or issue has to have beside the pointing ones, to say something itself.
+# Words that a sentence about another commit or issue has to have beside the pointing ones, to say something itself;
+# two more for each other one.
 _SAYING = 3
 _SENTENCE_END = re.compile(
     r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|https?://|\w{1,60}_\w)|(?<=[。！？])"
@@ -68,7 +69,7 @@ def quoted_sentence(lead: str, title: str = "") -> str:
 def _sentences(lead: str) -> Iterator[str]:
     """The sentences of the body's paragraphs that are short enough to stand whole; lists and headings are none."""
     for paragraph in _paragraphs(lead):
-        if not _PROSE.match(paragraph) or _LISTING.search(paragraph) or paragraph.rstrip().endswith((":", "：")):
+        if not _PROSE.match(paragraph) or _LISTING.search(paragraph):
             continue
         label = _LABEL.match(paragraph)
         plain = " ".join(paragraph[label.end() if label else 0 :].split()).replace("\\`", "`")
@@ -88,7 +89,7 @@ def _paragraphs(lead: str) -> Iterator[str]:
 
 
 def _says(text: str) -> bool:
-    return not (_NOT_SAID.match(text) or _points_only(text))
+    return not (text.endswith((":", "：")) or _NOT_SAID.match(text) or _points_only(text))
 
 
 def _repeats(text: str, title: str) -> bool:
@@ -101,4 +102,4 @@ def _points_only(text: str) -> bool:
     """Whether a sentence only names other commits, issues or people."""
     rest, references = _REFERENCE.subn(" ", text)
     said = {word for word in _WORD.findall(rest.lower()) if word not in _POINTING}
-    return bool(references) and len(said) < _SAYING
+    return bool(references) and len(said) < _SAYING + 2 * (references - 1)

@@ -29,6 +29,8 @@ _MODEL_BASE = re.compile(r"[(,.\s](?:BaseModel|TypedDict|Struct)\b")
 _MODEL_PLACE = re.compile(
     r"(?:^|/)(?:serve|serving|server|api|apis|protocols?|schemas?|openai|rest|http)[^/]{0,40}(?:/|$)"
 )
+# What pydantic calls by itself, and nobody by its name.
+_VALIDATOR = re.compile(r"\s{0,24}@(?:pydantic\.)?(?:\w{1,12}_)?(?:validator|serializer)\b")
 _METHOD_INDENTS = frozenset({" " * 4, " " * 2, "\t"})
 _PUNCTUATION = re.compile(r"[\"'()\[\]{},\n]")
 # Text in quotes, or a comment: `def run(  # pylint: disable=unused-argument,invalid-name`.
@@ -122,8 +124,16 @@ def _function(lines: Sequence[str], index: int, found: re.Match[str], scope: _Sc
     if not indent and _public(name):
         yield _definition(lines, index, name)
     owner = scope.owner if scope.holds(indent) else None
+    if owner and _is_validator(lines, index):
+        return
     if owner and _public(owner) and (_public(name) or name == "__init__"):
         yield _definition(lines, index, f"{owner}.{name}")
+
+
+def _is_validator(lines: Sequence[str], index: int) -> bool:
+    above = lines[max(0, index - 3) : index]
+    decorators = [line for line in above if line.lstrip().startswith("@")]
+    return any(map(_VALIDATOR.match, decorators)) and above[-1].lstrip().startswith(("@", ")"))
 
 
 def _public(name: str) -> bool:
