@@ -93,6 +93,7 @@ def test_of_a_filled_in_form_the_answers_are_left() -> None:
         ("* the checklist of the scheduler is kept in order", "* the checklist of the scheduler is kept in order"),
         ("# Checklist\nx\n## Deeper\ny\n# What\nz", "# What\nz"),
         ("a\n\n\n \n\nb", "a\n\nb"),
+        ('SUMMARY:\n"please provide a brief summary"\n_Please say how._\nPlease do.', "SUMMARY:\nPlease do."),
     ],
 )  # fmt: skip
 def test_what_is_left(body: str, left: str) -> None:

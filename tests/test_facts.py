@@ -30,6 +30,8 @@ ROLES = {
     "scripts/smoke-test/run.sh": FileRole.TEST,
     "docker/Dockerfile.cu128": FileRole.BUILD,
     "mkdocs.yml": FileRole.DOCS,
+    "site/_includes/hero.html": FileRole.DOCS,
+    "pkg/site/pages.py": FileRole.SOURCE,
     "docs/requirements.txt": FileRole.DOCS,
     "scripts/build.py.lock": FileRole.LOCK,
     "tests/test_app.py": FileRole.TEST,
@@ -58,6 +60,11 @@ ROLES = {
     "Cargo.toml": FileRole.MANIFEST,
     "Cargo.lock": FileRole.LOCK,
     "web/package-lock.json": FileRole.LOCK,
+    "ios/App/Package.resolved": FileRole.LOCK,
+    "api/apps/v1alpha1/zz_generated.deepcopy.go": FileRole.GENERATED,
+    "pkg/client/applyconfiguration/apps/v1/catspec.go": FileRole.GENERATED,
+    "config/crd/bases/apps.example.org_cats.yaml": FileRole.GENERATED,
+    "config/crd/kustomization.yaml": FileRole.CONFIG,
     "docker/Dockerfile": FileRole.BUILD,
     "Dockerfile.rocm": FileRole.BUILD,
     "docker/Dockerfile.ci": FileRole.CI,
@@ -141,6 +148,10 @@ WORDS: dict[str, tuple[str, ...]] = {
     "Fix `sanitize()` of the weights": (),
     "Sanitize the paths that users give": ("security",),
     "Fix x\n\nIt goes on now:\npython -m train \\\n  model.trust_remote_code=True \\\n  engine.verify=vulnerable": (),
+    "Support header injection for replays": (),
+    "Refuse a header injection by a peer": ("security",),
+    "Add keys\n\nNo breaking changes, as nothing else reads them.": (),
+    "Add keys\n\nThis is a breaking change for who reads them.": ("incompatible",),
     "Add x\n\n* freeze the delivery code\n\n* restore unchanged files": (),
     "Fix the poll\n\n* tidy\n\n* fix cancel hanging": ("hang",),
     "Add the poll\n\n* tidy\n\n* fix cancel hanging": (),
@@ -171,6 +182,15 @@ PROSE = (
 def test_a_docstring_is_one_wherever_its_quotes_stand(shown: FileChange) -> None:
     facts = facts_from(commit("x"), diff(shown))
     assert (facts.marks, facts.code_lines) == (("cosmetic",), 0)
+
+
+def test_a_comment_over_many_lines_is_none_that_a_machine_reads() -> None:
+    header = edited("pkg/a.go", "", '/*\nCopyright 2026 The Cats.\n\n    (the "License");\n*/\n')
+    assert "cosmetic" in facts_from(commit("Say whose it is"), diff(header)).marks
+    within = edited("pkg/a.go", "licensed as before\n*/", "licensed as is\n*/")
+    assert "cosmetic" in facts_from(commit("Say whose it is"), diff(within)).marks
+    code = edited("pkg/a.go", "", "/* a call */\ngo(a)\n/* more\nof it */\ngo(b)")
+    assert facts_from(commit("x"), diff(code)).code_lines == 2
 
 
 def test_lines_of_code_are_those_that_a_machine_reads_and_that_do_not_differ_in_looks_alone() -> None:
@@ -224,6 +244,10 @@ DEPRECATED: dict[str, tuple[FileChange, tuple[str, ...]]] = {
     "a decorator": (edited("a.py", "", "@deprecated('use new')\ndef old():\n    pass"), ("old",)),
     "an attribute of C++": (edited("a.h", "", "[[deprecated]] void old(int a);"), ("old",)),
     "outside any definition": (edited("a.py", "", "warn('x', FutureWarning)"), ("a.py",)),
+    "a warning that is logged": (
+        edited("a.py", "", "def old(kind):\n    if kind == 1:\n        log.warning('Kind 1 is deprecated, use 2.')"),
+        ("old",),
+    ),
     "a warning that is silenced": (edited("a.py", "", "warnings.filterwarnings('ignore', DeprecationWarning)"), ()),
     "a warning that was there": (
         edited("a.py", "    warn(DeprecationWarning)", "        warn(DeprecationWarning)"),

@@ -76,6 +76,81 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("app/cli.py", "p.add_argument('--port', default=80)", "p.add_argument('--port', default=None)"),
         [("flag", "changed", "--port", "80", "None")],
     ),
+    "comments within a signature are no parameters": (
+        edited(
+            "app/api.py",
+            "def run(  # pylint: disable=too-many-arguments,unused-argument\n    a: str = '#',\n    b: int = 1,\n):",
+            "def run(\n    a: str = '#',  # noqa: UP006, E501\n    b: int = 1,  # don't (ever\n):",
+        ),
+        [],
+    ),
+    "a parameter after a comment": (
+        edited(
+            "app/api.py",
+            "def run(\n    a,  # which one, if any\n    b=1,\n):",
+            "def run(\n    a,  # which one, if any\n    b=2,\n):",
+        ),
+        [("parameter", "default_changed", "run(b)", "1", "2")],
+    ),
+    "a field goes by what users write": (
+        edited(
+            "app/engine.py",
+            '    task: str = "chat"',
+            '    field_task: str = Field(default="chat", alias="task")',
+            "class EngineConfig:",
+        ),
+        [],
+    ),
+    "the default of a field over many lines": (
+        edited(
+            "app/engine.py",
+            "    size: int = Field(\n        default=64,\n        description='a, b',\n    )",
+            "    size: int = Field(\n        default=128,\n        description='a',\n    )",
+            "class EngineConfig:",
+        ),
+        [("config", "default_changed", "EngineConfig.size", "64", "128")],
+    ),
+    "a default that is given a name": (
+        edited("app/cli.py", "p.add_argument('--step', default=1)", "STEP = 1\np.add_argument('--step', default=STEP)"),
+        [],
+    ),
+    "a default that is given a name and another value": (
+        edited(
+            "app/cli.py",
+            "p.add_argument('--step', default=1)",
+            "STEP: Final[int] = 2  # two\np.add_argument('--step', default=STEP)",
+        ),
+        [("flag", "default_changed", "--step", "1", "2")],
+    ),
+    "variables that are read by a project's own reader": (
+        edited("app/envs.py", "", "A = EnvVar(\n    'DAY_HOME', None\n)\nB = env_list('DAYS')\nC = _secret_env('KEY')"),
+        [
+            ("environment", "added", "DAYS", None, None),
+            ("environment", "added", "DAY_HOME", None, "None"),
+            ("environment", "added", "KEY", None, None),
+        ],
+    ),
+    "variables that are set, or missing": (
+        edited("app/envs.py", "", "os.unsetenv('DAY_A')\nset_bool_env('DAY_B', 1)\nraise EnvironmentError('DAY_C')"),
+        [],
+    ),
+    "the bounds of a requirement that depends on a condition": (
+        edited(
+            "setup.py",
+            '        ("tqdm>=4.6,<=4.68" if RELEASE else "tqdm>=4.6"),',
+            '        ("tqdm>=4.6,<=4.70" if RELEASE else "tqdm>=4.6"),',
+        ),
+        [("dependency", "changed", "tqdm", ">=4.6 / >=4.6,<=4.68", ">=4.6 / >=4.6,<=4.70")],
+    ),
+    "what pydantic calls by itself is nobody's to call": (
+        edited(
+            "app/a.py",
+            "    @model_validator(mode='after')\n    def check(self):\n        pass\n\n    def run(self):\n        a()",
+            '    @field_validator("x")\n    @classmethod\n    def look(cls, value):\n        pass',
+            "class Cat(BaseModel):",
+        ),
+        [("function", "removed", "Cat.run", None, None)],
+    ),
     "a field's description is no default": (
         edited(
             "app/a.py",

@@ -196,6 +196,53 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [],
     ),
+    "what a Go module asks for itself, and what others ask for": (
+        edited("go.mod", "", "go 1.22.5\n\tgithub.com/a/one v1.2.0\n\tgithub.com/b/two v0.3.0 // indirect"),
+        [("dependency", "added", "github.com/a/one", None, "v1.2.0")],
+    ),
+    "a variable that Go reads over many lines": (
+        edited(
+            "api/config.go",
+            "",
+            '\tt, err := envDurationOrDefault(\n\t\t"UPLOAD_TIMEOUT",\n\t\tusual,\n\t)\n\tos.Setenv("A_B", "1")',
+        ),
+        [("environment", "added", "UPLOAD_TIMEOUT", None, "usual")],
+    ),
+    "a variable for another process": (edited("src/run.rs", "", 'Command::new("x").env("RUST_LOG", "info");'), []),
+    "a default that is given a name in Go": (
+        edited("cmd/main.go", 'flag.Int("n", 8, "x")', 'const usual = 8\nflag.Int("n", usual, "x")'),
+        [],
+    ),
+    "a field that manifests of Kubernetes may have": (
+        edited(
+            "api/apps/v1alpha1/cat_types.go",
+            "",
+            '\tMinReplicas *int32 `json:"minReplicas,omitempty"`',
+            "type CatSpec struct {",
+        ),
+        [("config", "added", "CatSpec.minReplicas", None, None)],
+    ),
+    "a field of a Go type that is nobody's manifest": (
+        edited("pkg/cat_types.go", "", '\tMinReplicas *int32 `json:"minReplicas"`', "type catSpec struct {"),
+        [],
+    ),
+    "a field of a message on the wire": (
+        edited(
+            "api/cat.proto",
+            "  string name = 1;\n  int32 age = 2;",
+            "  string name = 1;\n  repeated Toy toys = 3 [deprecated = true];\n  reserved 2;",
+            "message Cat {",
+        ),
+        [("config", "removed", "Cat.age", None, None), ("config", "added", "Cat.toys", None, None)],
+    ),
+    "a new message on the wire": (
+        edited("api/cat.proto", "", "message Dog {\n  string name = 1;\n}\nenum Kind {\n  KIND_NONE = 0;\n}"),
+        [("class", "added", "Dog", None, None), ("class", "added", "Kind", None, None)],
+    ),
+    "a call of a service": (
+        edited("api/cat.proto", "  rpc Feed(FeedRequest) returns (FeedResponse);", "", "service Cats {"),
+        [("function", "removed", "Cats.Feed", None, None)],
+    ),
     "an exported function of TypeScript": (
         edited("lib/index.ts", "export async function load(a) {"),
         [("function", "removed", "load", None, None)],
@@ -212,3 +259,10 @@ def test_public_changes_of_other_languages(case: str) -> None:
     file, expected = CHANGES[case]
     found = facts_from(commit("x"), diff(file)).changes
     assert [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found] == expected
+
+
+def test_a_field_that_two_languages_write_their_own_way_is_told_once() -> None:
+    wire = edited("api/cat.proto", "", "  string last_meal = 1;", "message CatRequest {")
+    page = edited("api/cat.ts", "", "  lastMeal: string;", "export interface CatRequest {")
+    found = facts_from(commit("x"), diff(page, wire)).changes
+    assert [(item.action, item.name) for item in found] == [("added", "CatRequest.last_meal")]

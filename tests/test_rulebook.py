@@ -111,6 +111,22 @@ QUOTES = {
     "Use x\n\nline 516: `x=self.config.data` of this one file": None,
     "Declare all direct dependencies of the bindings\n\nbuild: declare the dependencies of the bindings": None,
     "Use x\n\n" + "a very long sentence " * 30 + ".": None,
+    "Use one pool for all hosts\n\nUse one pool for all the hosts.": None,
+    "Use one pool\n\nUse one pool for all hosts, as each opened its own.": (
+        "Use one pool for all hosts, as each opened its own."
+    ),
+    "Use x\n\nIt mends the pool of all hosts. https://example.org/builds/12": "It mends the pool of all hosts.",
+    "Use x\n\nnumpy: https://example.org/a/1 shell: https://example.org/b and torch: https://example.org/c too": None,
+    "Use x\n\nHosts had a pool each, which cost memory. There are two ways:\n\n- one": (
+        "Hosts had a pool each, which cost memory."
+    ),
+    "Use x\n\nfeat(pool): let hosts share what they opened": None,
+    "Use x\n\nIt failed to build:\n\n    error: a value of type 'a' is no pool at all": None,
+    "Use x\n\nSUMMARY:\nHosts share the pool that they opened.\n\nTEST PLAN:\nRan it on two hosts for a day.": (
+        "Hosts share the pool that they opened."
+    ),
+    'Use x\n\nSUMMARY:\n"please provide a brief summary of what it does"\n\nTEST PLAN:\nRan it on two hosts.': None,
+    "Use x\n\nSummary: adds \\`a_pool\\` that all hosts share.": "adds `a_pool` that all hosts share.",
 }
 
 
@@ -315,3 +331,35 @@ def test_no_chinese_in_english_and_no_space_between_chinese_words() -> None:
         assert not re.search(r"[\u4e00-\u9fff]", english)
         chinese = (GOLDEN / f"rulebook__{name}.zh.txt").read_text(encoding="utf-8")
         assert not re.search(r"[\u4e00-\u9fff] [\u4e00-\u9fff]", chinese)
+
+
+def test_what_is_going_to_go_is_told() -> None:
+    made = commit("Prefer the new pool")
+    shown = diff(edited("app/core.py", "", "def old():\n    warnings.warn('gone soon', DeprecationWarning)"))
+    found = at_depth(Tier.HIGH, made, shown)
+    assert "New deprecation warnings in `old`." in found.summary
+    assert found.insights
+    assert found.insights.compatibility == "New deprecation warnings in `old`."
+
+
+def test_a_bound_that_is_dropped_stops_no_installation() -> None:
+    made, shown = commit("Let it float"), diff(edited("requirements.txt", "shell==1.4.0", "shell"))
+    assert not any("may fail to install" in risk for risk in at_depth(Tier.HIGH, made, shown).risks)
+    raised = diff(edited("requirements.txt", "shell==1.4.0", "shell==1.5.0"))
+    assert any("may fail to install" in risk for risk in at_depth(Tier.HIGH, made, raised).risks)
+
+
+def test_what_the_message_measures_is_told_where_it_speaks_of_performance() -> None:
+    shown = diff(edited("app/core.py", "a", "b"))
+    fast = at_depth(Tier.HIGH, commit("Speed up the pool\n\nIt is 1.35x faster."), shown)
+    assert fast.insights
+    assert "The message measures `1.35x faster`." in fast.insights.performance
+    other = at_depth(Tier.HIGH, commit("Judge the pool\n\nIt is right in 12% more cases."), shown)
+    assert other.insights
+    assert "measures" not in other.insights.performance
+
+
+def test_of_a_long_path_the_end_is_told() -> None:
+    path = "python/cat_cache/cat_cache/integration/engine/connector/cat_offloading_connector.py"
+    found = at_depth(Tier.MEDIUM, commit("Hold the lock"), diff(edited(path, "a", "b")))
+    assert "`…/cat_cache/integration/engine/connector/cat_offloading_connector.py`" in found.summary

@@ -57,6 +57,29 @@ CPP = """@@ -1,9 +1,9 @@ namespace x {
      }
  };
 """
+MACROS = """@@ -1,8 +1,8 @@ PYBIND11_MODULE(core, m) {
+-  m.def("a");
++  m.def("b");
+ }
+ struct Pool {
+   int size;
+-  DECLARE_OBJECT_INFO(Pool, Object);
++  DECLARE_OBJECT_INFO(Pool, Other);
+ };
+-TEST_MODULE_INIT() {
++TEST_MODULE_INIT() { a();
+ }
+"""
+CALL = """@@ -40,5 +40,5 @@ struct Lowerer {
+     if (x)
+       return;
+-    reduce::CheckWidth(width, a);
++    reduce::CheckWidth(width, b);
++    items_.reserve(width);
++    items_[0]->push_back(b);
++    go(b);
+   }
+"""
 TYPESCRIPT = """@@ -1,9 +1,9 @@
  export class Pool {
    free(now: boolean): void {
@@ -108,6 +131,8 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         CPP,
         ("Engine::Run", "Pool::Free"),
     ),
+    "macros of C++ are no functions": ("a.cc", MACROS, ("Pool",)),
+    "a call in C++ whose function is out of view": ("a.cc", CALL, ("Lowerer",)),
     "a C++ header's declarations": (
         "a.h",
         "@@ -1,4 +1,4 @@ class Pool {\n public:\n-    void Free(int a);\n+    void Free(long a);\n     int* Get();\n",

@@ -379,3 +379,65 @@ def test_a_step_of_a_version_is_no_variant() -> None:
 
 def test_a_file_that_holds_the_version_alone_is_upkeep() -> None:
     assert judged(commit("Update the version"), diff(edited("app/version", "0.7.0.dev", "0.8.0"))).tier is Tier.LOW
+
+
+NAMED_BY_MOST = {
+    "feat(chart): offer TLS": (("charts/cat/templates/gateway.yaml", "tests/charts/gateway.yaml"), ChangeType.BUILD),
+    "[Docs] Name the newest models": (("docs/a.md", "docs/b.md", ".github/x.yml"), ChangeType.DOCS),
+    "[Bug] Count interrupted streams as errors": (
+        ("benchmarks/client.py", "tests/benchmarks/test_client.py"),
+        ChangeType.BUGFIX,
+    ),
+    "The next cat": (("examples/cat.py", "tests/test_cat.py"), ChangeType.REFACTOR),
+    "Check the client of the benchmark": (
+        ("benchmarks/client.py", "tests/test_a.py", "tests/test_b.py"),
+        ChangeType.TEST,
+    ),
+}
+
+
+@pytest.mark.parametrize("title", NAMED_BY_MOST)
+def test_what_never_runs_as_the_product_is_named_by_most_of_its_files(title: str) -> None:
+    paths, kind = NAMED_BY_MOST[title]
+    assert judged(commit(title), diff(*(edited(path, "a: 1", "a: 2") for path in paths))).type is kind
+
+
+def test_names_that_are_gone_are_no_matter_of_spelling() -> None:
+    renamed = edited("app/models.py", "class CasualCat:", "class CausalCat:")
+    assert judged(commit("Fix a typo of the cat"), diff(renamed)).type is not ChangeType.DOCS
+    assert judged(commit("Fix a typo of the cat"), diff(edited("app/models.py", "# teh cat", "# the cat"))).type in {
+        ChangeType.DOCS,
+        ChangeType.CHORE,
+    }
+
+
+def test_one_name_that_is_gone_from_many_files_is_one() -> None:
+    many = [edited(f"app/m{n}/quantize.py", "def group_quant(model, kind):\n    pass", "") for n in range(12)]
+    assert judged(commit("Quantize in one place"), diff(*many)).type is not ChangeType.BREAKING
+
+
+def test_a_new_module_of_which_faults_are_told_is_a_feature() -> None:
+    new = change("app/pool.py", "@@ -0,0 +1,90 @@\n" + "\n".join(f"+step_{n}()" for n in range(90)), status="added")
+    assert judged(commit("Pool of hosts\n\nThe old one gave wrong results."), diff(new)).type is ChangeType.FEATURE
+
+
+@pytest.mark.parametrize(
+    ("title", "named"),
+    [
+        ("Align jobs with provision windows", False),
+        ("Add sliding windows of attention", False),
+        ("Fix the start on Windows", True),
+        ("[windows] Fix the start", True),
+        ("Fix paths on windows", True),
+        ("Add a mapping, qwen2-style", False),
+        ("Fall back for non-16B copies", False),
+    ],
+)
+def test_which_windows_are_a_platform(title: str, named: bool) -> None:
+    codes = {reason.code for reason in judged(commit(title), diff(SOURCE)).reasons}
+    assert ("one_platform" in codes) is named
+
+
+def test_what_is_going_to_go_is_no_clean_up() -> None:
+    warned = edited("app/core.py", "", "def old():\n    warnings.warn('gone soon', DeprecationWarning)")
+    assert judged(commit("Deprecate the old pool"), diff(warned)).tier is not Tier.LOW

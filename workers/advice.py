@@ -49,8 +49,10 @@ def _architecture(facts: Facts, words: Labels) -> str:
 
 def _performance(facts: Facts, message: Message, words: Labels) -> str:
     said = next((mark for mark in ("performance", "memory") if mark in message.title_marks), None)
+    measured = facts.benchmarks and "performance" in facts.marks  # others may be of anything
     parts = [
         words.phrase(f"performance_{said}") if said else "",
+        words.phrase("performance_measured", items=listed(facts.benchmarks, words)) if measured else "",
         words.phrase("performance_kernel") if FileRole.KERNEL in facts.roles else "",
         words.phrase("performance_synchronisation") if "synchronisation" in facts.marks else "",
     ]
@@ -69,6 +71,12 @@ def _security(facts: Facts, message: Message, words: Labels) -> str:
     return sentences(parts, words) or _nothing(facts, words)
 
 
+def deprecated(facts: Facts, words: Labels) -> str:
+    """Where the diff says that something is going to go, or ""."""
+    names = listed(facts.deprecations, words)
+    return spaced(words.phrase("deprecated", names=names)) if names else ""
+
+
 def _nothing(facts: Facts, words: Labels) -> str:
     """Nothing was seen, or there was no diff to see it in."""
     return words.phrase("none_seen" if facts.files else "compatibility_unknown")
@@ -79,6 +87,8 @@ def _compatibility(facts: Facts, message: Message, words: Labels) -> str:
         return _nothing(facts, words)
     outer, inner = breaking_changes(facts), breaking_changes(facts, inner=True)
     rows = told([*outer, *_dependencies(facts), *_platforms(facts)], words, _ALL)
+    if facts.deprecations:
+        rows.append(deprecated(facts, words))
     if _says_incompatible(facts, message):
         rows.append(words.phrase("compatibility_said"))
     if rest := [change for change in inner if change not in outer]:
@@ -184,7 +194,7 @@ def _asks_more(change: PublicChange) -> bool:
     """Whether installing needs another least version now."""
     if role_of_path(change.path) is FileRole.BUILD or change.action != "changed":
         return False
-    return least_versions(change.before) != least_versions(change.after)
+    return bool(least_versions(change.after) - least_versions(change.before))
 
 
 def _platforms(facts: Facts) -> list[PublicChange]:

@@ -16,6 +16,8 @@ _FORM = re.compile(
     re.IGNORECASE,
 )
 _TASK = re.compile(r"[-*+]\s{1,4}\[( |x|X)\]\s{0,4}(.{0,200})")
+# A line of the form that asks for an answer, left as it was: "please provide a brief summary", _Please describe …_
+_ASKS = re.compile(r"[\"'“‘_*(\[<]{1,3}please\b.{1,300}[\"'”’_*)\]>]$", re.IGNORECASE)
 _BREAKS = re.compile(r"\W{0,4}breaking\b", re.IGNORECASE)
 _EMPTY = re.compile(r"\n(?:[ \t]{0,80}\n){2,}")
 _COMMENT_END = "-->"
@@ -35,7 +37,7 @@ def authored(body: str) -> str:
             continue
         elif not text:
             task = False
-        if not form and not task:
+        if not form and not task and not ("lease " in text and _ASKS.match(text)):
             kept.append(line)
     return _EMPTY.sub("\n\n", "\n".join(kept))
 

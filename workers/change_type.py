@@ -73,16 +73,18 @@ def _by_files(facts: Facts) -> ChangeType | None:
         return ChangeType.CHORE  # the project's own version, which its lock file has too
     if FileRole.LOCK in facts.roles or (FileRole.MANIFEST in facts.roles and _dependencies(facts)):
         return ChangeType.DEPENDENCY
-    if {FileRole.BUILD, FileRole.MANIFEST} & set(facts.roles) and FileRole.TEST not in facts.roles:
+    built = _count(facts, FileRole.BUILD) + _count(facts, FileRole.MANIFEST)
+    if built and built >= _count(facts, FileRole.TEST):
         return ChangeType.BUILD
-    if FileRole.EXAMPLE not in facts.roles or FileRole.TEST in facts.roles or FileRole.CI in facts.roles:
-        return _of_most_files(facts)
+    role, kind = max(_SUPPORTING, key=lambda supporting: _count(facts, supporting[0]))
+    examples = _count(facts, FileRole.EXAMPLE)
+    if not examples or _count(facts, role) > examples:
+        return kind if role in facts.roles else ChangeType.CHORE
     return None if any(path.endswith(_PROGRAMS) for path in facts.paths) else ChangeType.DOCS
 
 
-def _of_most_files(facts: Facts) -> ChangeType:
-    held = [(facts.roles[role], kind) for role, kind in _SUPPORTING if role in facts.roles]
-    return max(held, key=lambda pair: pair[0], default=(0, ChangeType.CHORE))[1]
+def _count(facts: Facts, role: FileRole) -> int:
+    return facts.roles.get(role, 0)
 
 
 def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
@@ -140,7 +142,7 @@ def _breaks_callers(facts: Facts, message: Message) -> bool:
     named = any(change.kind in _BROKEN for change in gone)
     defaults = [change for change in facts.changes if change.action == "default_changed"]
     changed_default = any(c.kind == "flag" or (c.kind == "config" and is_interface(c.path)) for c in defaults)
-    many = sum(change.kind in {"class", "function", "parameter"} for change in gone) >= 8
+    many = len({change.name for change in gone if change.kind in {"class", "function", "parameter"}}) >= 8
     fresh = message.meaning == "feature" and "new_module" in facts.marks
     return "incompatible" in message.title_marks or ((named or changed_default or many) and not fresh)
 
@@ -156,9 +158,11 @@ def _by_words(facts: Facts, message: Message) -> ChangeType:
     for said in (message.meaning, prefix) if prefix == "chore" else (prefix, message.meaning):
         if said in _BY_MEANING:
             return _BY_MEANING[said]
+    if "new_module" in facts.marks and _grows(facts):
+        return ChangeType.FEATURE
     if set(facts.marks) & {"crash", "hang", "deadlock", "corruption", "wrong_result", "regression"}:
         return ChangeType.BUGFIX
-    if FileRole.TEST in facts.roles and facts.code_lines < 100:
+    if FileRole.TEST in facts.roles and 0 < facts.code_lines < 100:
         return ChangeType.BUGFIX
     return ChangeType.FEATURE if _grows(facts) else ChangeType.REFACTOR
 

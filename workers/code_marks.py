@@ -11,7 +11,7 @@ from typing import NamedTuple
 from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
 from workers.dependencies import OWN_PART
-from workers.hunks import Hunk, docstring_lines, has_docstrings
+from workers.hunks import Hunk, comment_lines, docstring_lines, has_docstrings
 from workers.looks import (
     has_old_types,
     only_imports,
@@ -132,11 +132,12 @@ class CodeMarks(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """How a hunk's lines are read: as Python's, with docstrings perhaps, and with type hints of old."""
+    """How a hunk's lines are read: as Python's, perhaps with docstrings or type hints of old; else with `/* */`."""
 
     python: bool
     quotes: bool
     types: bool
+    blocks: bool
 
 
 def code_marks(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> CodeMarks:
@@ -181,8 +182,9 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     removed, added = list[str](), list[str]()
     python = change.path.endswith((".py", ".pyi"))
     quotes = python and has_docstrings(change.patch or "")
+    blocks = not python and "*/" in (change.patch or "")
     for part in parts:
-        reading = _Reading(python, quotes, python and has_old_types(part.removed))
+        reading = _Reading(python, quotes, python and has_old_types(part.removed), blocks)
         went = _code_lines(part.removed, part.before, reading)
         came = _code_lines(part.added, part.after, reading)
         looks = _only_looks(part, went, came, reading, parse=tally.cosmetic)
@@ -227,6 +229,9 @@ def _code_lines(changed: tuple[str, ...], side: tuple[str, ...], reading: _Readi
         for line in changed
         if (bare := line.lstrip()) and not (bare.startswith(_COMMENT_STARTS) and _COMMENT.match(line))
     ]
+    if reading.blocks and kept:
+        comments = comment_lines(side)
+        return [line for line in kept if line not in comments]
     if not reading.python or not kept:
         return kept
     docstrings = docstring_lines(side) if reading.quotes else ()

@@ -94,7 +94,8 @@ def dependencies(path: str, lines: tuple[str, ...]) -> dict[str, str]:
     if name == "cmakelists.txt" or name.endswith(".cmake"):
         return _cmake(lines)
     if name == "go.mod":
-        return {found.group(1): found.group(2) for line in lines if (found := _GO.match(line))}
+        asked = (line for line in lines if not line.rstrip().endswith("// indirect"))  # what others ask for
+        return {found.group(1): found.group(2) for line in asked if (found := _GO.match(line))}
     if name.endswith((".txt", ".in")):
         return _requirements(lines)
     if name in _PYTHON_PROJECT:
@@ -176,9 +177,10 @@ def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
         elif least := _LEAST_OF.match(line):
             asked[(least[1] or least[2]).lower()] = f">={least[3]}"
         else:
-            for found in _QUOTED.finditer(line):
+            for found in _QUOTED.finditer(line):  # a line may ask by a condition: "a<2" if released else "a"
                 name, bound = found.group(1).lower(), found.group(2).strip()
-                asked[name] = asked.get(name, bound) if "{" in bound else bound  # `f"mlx>={MIN_MLX_VERSION}"`
+                if "{" not in bound or name not in asked:  # `f"mlx>={MIN_MLX_VERSION}"`
+                    _add(asked, name, bound)
     return asked
 
 

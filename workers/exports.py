@@ -38,6 +38,8 @@ _C_TYPE = re.compile(
 _C_FUNCTION = re.compile(
     r"^(?:[\w:<>,*&~]{1,60} ){1,5}[*&]{0,2}(\w{1,80}) ?\((?:[^;{}]{0,200}[;{,)])?(?: const| noexcept| override){0,3}$"
 )
+_PROTO = re.compile(r"^(message|service|enum) (\w{1,80})")
+_PROTO_CALL = re.compile(r"^\s{1,8}rpc (\w{1,80}) ?\(")
 _INDENT, _LINE = 8, 400
 _BLANK = frozenset(" \t")
 _ACCESS = frozenset({"public:", "protected:", "private:"})
@@ -74,6 +76,8 @@ def exports(path: str, lines: tuple[str, ...], context: str = "") -> Iterator[Ex
         yield from _by_words(_JAVASCRIPT, lines)
     elif suffix in {".java", ".cs", ".kt"}:
         yield from _by_words(_JAVA, lines)
+    elif suffix == ".proto":
+        yield from _of_proto(lines, context)
 
 
 def _by_words(pattern: re.Pattern[str], lines: tuple[str, ...]) -> Iterator[Export]:
@@ -108,6 +112,18 @@ def _of_rust(lines: tuple[str, ...], context: str) -> Iterator[Export]:
         elif "pub " in line and (found := _RUST.match(line)):
             indent, word, name = found.groups()
             yield from _export(word, f"{owner}::{name}" if owner and indent else name)
+
+
+def _of_proto(lines: tuple[str, ...], context: str) -> Iterator[Export]:
+    """Messages, and the calls of a service by its name."""
+    opened = _PROTO.match(context)
+    service = opened.group(2) if opened and opened.group(1) == "service" else ""
+    for line in lines:
+        if found := _PROTO.match(line):
+            service = found.group(2) if found.group(1) == "service" else ""
+            yield Export("class", found.group(2))
+        elif "rpc " in line and (call := _PROTO_CALL.match(line)):
+            yield Export("function", f"{service}.{call.group(1)}" if service else call.group(1))
 
 
 def _implemented(line: str) -> str:

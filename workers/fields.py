@@ -1,4 +1,4 @@
-"""One side of a hunk in Go, Rust, TypeScript or C → fields of settings and requests, and defaults; pure, bounded."""
+"""One side of a hunk, in other languages than Python → fields of settings and requests, and defaults; pure, bounded."""
 
 from __future__ import annotations
 
@@ -81,7 +81,18 @@ _C_DEFAULTS = _Place(
     re.compile(rf"^\s{{1,24}}(?:/\*\s?)?\.(\w{{1,60}})\s{{0,24}}=\s?(?:\*/)?\s{{0,24}}{_VALUE},"),
     declares=False,
 )
+# message ChatRequest {   optional string model = 1;
+_PROTO_TYPE = _Place(
+    "message ",
+    re.compile(r"^message (\w{1,80})"),
+    re.compile(
+        r"^\s{1,8}(?:repeated |optional |required )?(?:map ?<[\w., ]{1,120}>|[\w.]{1,120})\s{1,24}(\w{1,60})\s{0,24}="
+        r"\s{0,4}\d{1,9}\b"
+    ),
+    declares=True,
+)
 _PLACES = {
+    ".proto": (_PROTO_TYPE,),
     ".go": (_GO_TYPE, _GO_DEFAULTS),
     ".rs": (_RUST_TYPE, _RUST_DEFAULTS),
     **dict.fromkeys((".ts", ".tsx"), (_TYPESCRIPT_TYPE,)),
@@ -94,6 +105,8 @@ _SETTINGS = re.compile(r"settings|config|options", re.IGNORECASE)
 _RUST_SETTINGS = re.compile(r"(?:Config|Settings|Options)$")
 # What is read from a model's files describes the model: nobody sets it.
 _OF_A_MODEL = re.compile(r"(?:Vision|Text|Audio|Encoder|HF|Model)Config$")
+# The types of a Kubernetes API by its version's folder: people write their fields into manifests.
+_KUBERNETES = re.compile(r"(?:^|/)v\d{1,2}(?:(?:alpha|beta)\d{1,2})?/(?:\w{1,60}_)?types\.go$")
 _BLANK = frozenset(" \t")
 
 
@@ -128,6 +141,8 @@ def _is_met(owner: str, line: str, path: str) -> bool:
     if path.endswith(".rs"):  # what clap reads are flags
         spoken = owner.endswith(("Request", "Response")) and line.startswith("pub")
         return spoken or bool(line.startswith("pub struct") and _RUST_SETTINGS.search(owner) and _SETTINGS.search(path))
+    if path.endswith(".proto") or (owner[0].isupper() and _KUBERNETES.search(path)):
+        return True
     return is_model(owner, path) or (is_configuration(owner) and owner[0].isupper())
 
 

@@ -38,11 +38,16 @@ _VENDORED_DIRS = _words(
 # What a cluster is told to run; such a chart often lies in `dist`.
 _CHART_DIRS = _words("""chart charts helm""")
 _CHART_SUFFIXES = _words(""".yaml .yml .tpl .gotmpl""")
-_GENERATED_DIRS = _words("""generated __generated__ _generated dist snapshots __snapshots__""")
+_GENERATED_DIRS = _words(
+    """generated __generated__ _generated dist snapshots __snapshots__ applyconfiguration applyconfigurations"""
+)
+# Schemas that are made from the types of a Kubernetes API: config/crd/bases/apps.example.org_cats.yaml
+_SCHEMA_DIRS = _words("""crd crds bases""")
+_SCHEMA = re.compile(r"^[a-z\d-]{1,60}(?:\.[a-z\d-]{1,60}){1,6}_[a-z\d]{1,60}\.yaml$")
 
 _LOCK_NAMES = _words(
     """package-lock.json yarn.lock pnpm-lock.yaml poetry.lock uv.lock cargo.lock go.sum gemfile.lock composer.lock
-    pipfile.lock pdm.lock flake.lock bun.lockb constraints.txt"""
+    pipfile.lock pdm.lock flake.lock bun.lockb constraints.txt package.resolved gradle.lockfile npm-shrinkwrap.json"""
 )
 _MANIFEST_NAMES = _words(
     """pyproject.toml setup.py setup.cfg package.json cargo.toml go.mod gemfile pom.xml pipfile build.gradle
@@ -128,7 +133,9 @@ def role_of_path(path: str) -> FileRole:
 def _role_by_exact_name(name: str, folders: frozenset[str]) -> FileRole | None:
     if name in _LOCK_NAMES or name.endswith(".lock") or _LOCKED.match(name):
         return FileRole.LOCK
-    if _GENERATED.search(name) or (folders & _GENERATED_DIRS and not _is_chart(name, folders)):
+    if _GENERATED.search(name) or (folders & _SCHEMA_DIRS and _SCHEMA.match(name)):
+        return FileRole.GENERATED
+    if folders & _GENERATED_DIRS and not _is_chart(name, folders):
         return FileRole.GENERATED
     # `deps` may hold lists of what to install beside, or instead of, others' code.
     if folders & (_VENDORED_DIRS - {"deps"} if _REQUIREMENTS.match(name) else _VENDORED_DIRS):
@@ -151,7 +158,7 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
         return FileRole.TEST
     if any(map(_TEST_FOLDER.search, folders)):
         return FileRole.TEST
-    if pure.stem in _DOC_NAMES or name in _SITE_NAMES or pure.suffix in _DOC_SUFFIXES or folders & _DOC_DIRS:
+    if pure.stem in _DOC_NAMES or name in _SITE_NAMES or pure.suffix in _DOC_SUFFIXES or _is_of_documents(pure):
         return FileRole.DOCS
     if _is_example(pure, folders):
         return FileRole.EXAMPLE
@@ -165,6 +172,11 @@ def _role_by_folder(pure: PurePosixPath, folders: frozenset[str]) -> FileRole | 
     if len(pure.parts) > 1 and pure.parts[0] in _TOOL_ROOTS:
         return FileRole.CI if _TOOLING.search("/".join(pure.parts[1:])) else FileRole.BUILD
     return None
+
+
+def _is_of_documents(pure: PurePosixPath) -> bool:
+    """Whether it lies among documents; at the top, `site` holds the project's own pages."""
+    return not _DOC_DIRS.isdisjoint(pure.parts[:-1]) or (len(pure.parts) > 1 and pure.parts[0] == "site")
 
 
 def _is_example(pure: PurePosixPath, folders: frozenset[str]) -> bool:

@@ -64,6 +64,20 @@ def docstring_lines(side: tuple[str, ...]) -> set[str]:
     return {line for line in found if "=" not in line or "=" not in line.partition('"""')[0].partition("'''")[0]}
 
 
+def comment_lines(side: tuple[str, ...]) -> set[str]:
+    """Lines between `/*` and `*/` where the opening sign begins a line; a hunk may have begun between the two."""
+    inside, opened, found = False, False, set[str]()
+    for place, line in enumerate(side):
+        text = line.strip()
+        if text == "*/" and not opened:
+            found.update(side[:place])
+        if inside or text.startswith("/*"):
+            opened, inside = True, "*/" not in text
+            if inside or text.endswith("*/"):
+                found.add(line)
+    return found
+
+
 def _begins_inside(side: tuple[str, ...]) -> bool:
     above = ""
     for line in side:

@@ -12,7 +12,8 @@ from workers.symbols import holders
 _FOUND_LIMIT = 10
 _DEPRECATED = re.compile(
     r"^\s{0,40}@(?:[\w.]{1,40}\.)?deprecated?\b|(?:Pending)?DeprecationWarning\b|\bFutureWarning\b|\[\[deprecated\b"
-    r"|#\[deprecated\b|^\s{0,40}(?://|\*) ?(?:@deprecated|Deprecated:)|\.\. deprecated::|\bdeprecated ?= ?True\b",
+    r"|#\[deprecated\b|^\s{0,40}(?://|\*) ?(?:@deprecated|Deprecated:)|\.\. deprecated::|\bdeprecated ?= ?True\b"
+    r"|[\"'][^\n]{0,200}?\b(?:is|are|been|be) deprecated\b",
     re.IGNORECASE,
 )
 # Lines that speak of such a warning without giving one.

@@ -37,10 +37,16 @@ _GFLAG = re.compile(
     r"(?:[\w:]{1,40}, ?)?(\w{2,60}), ?([^,\n]{1,60}),"
 )
 
+# Read by a project's own reader too, which has the word in its name: `envOrDefault("PORT", "80")`, `EnvVar("PORT")`.
 _ENVIRONMENT = re.compile(
-    r"(?:\bos\.environ(?:\.get\(|\[)|\b(?:getenv|GetEnv|secure_getenv|env::var(?:_os)?|LookupEnv"
-    r"|Getenv|env_var|get_env\w{0,12}|env_\w{1,12})\()"
-    r"\s?[\"']([A-Z][A-Z0-9_]{2,60})[\"'](?:, ?([^,\n)]{1,60}))?(?!\]\s?=[^=])"
+    r"[Ee]nv(?:(?P<table>iron(?:\.get\(|\[))|::var(?:_os)?\(|(?P<reader>(?!\w{0,20}Error)\w{0,24}\())"
+    r"\s{0,24}[\"'](?P<name>[A-Z][A-Z0-9_]{2,60})[\"'](?:,\s{0,24}(?P<value>[^,\n)]{1,60}))?(?!\]\s?=[^=])"
+)
+# What stands before that word where it is set, for oneself or another process, or belongs to something else.
+_WRITES = re.compile(
+    r"(?:(?:^|[^a-zA-Z])(?:un|re)?set(?:_\w{1,8})?_?"
+    r"|(?:del|temp|tmp|patch|with|stub|mock|put|write|export|remove|make)_?|\.)$",
+    re.IGNORECASE,
 )
 _NODE_ENVIRONMENT = re.compile(r"\bprocess\.env(?:\.|\[[\"'])([A-Z][A-Z0-9_]{2,60})")
 # A variable's name that a constant holds under the same name, or that a table of typed readers is asked for.
@@ -226,8 +232,9 @@ def _read(text: str) -> Iterator[Named]:
     """The environment variables that a text reads, the system's too."""
     if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
-            value = _value(text, found.start(2)) if found.group(2) else None
-            yield Named("environment", found.group(1), value)
+            if _reads(found, text[max(0, found.start() - 16) : found.start()]):
+                value = _value(text, found.start("value")) if found["value"] else None
+                yield Named("environment", found["name"], value)
         for found in _NODE_ENVIRONMENT.finditer(text):
             yield Named("environment", found.group(1))
         for found in _TABLE_ENVIRONMENT.finditer(text):
@@ -238,6 +245,13 @@ def _read(text: str) -> Iterator[Named]:
         if any(reader in text for reader in _READERS[1:]):
             for found in _READ_ENVIRONMENT.finditer(text):
                 yield Named("environment", found.group(1), _value(text, found.start(2)) if found.group(2) else None)
+
+
+def _reads(found: re.Match[str], before: str) -> bool:
+    """Whether what names a variable reads the process's own; `before` are the characters that stand before it."""
+    if found["table"]:
+        return before.endswith("os.")
+    return not (found["reader"] and _WRITES.search(before))
 
 
 def _may_route(text: str) -> bool:

@@ -20,6 +20,7 @@ _NAME_LIMIT = 120
 
 _PYTHON = re.compile(r"^(\s{0,24})(?:async )?(def|class) ([A-Za-z_]\w{0,80})")
 _NAME = re.compile(r"[\w~$#]{1,100}(?:(?:::|\.)[\w~$#]{1,100}){0,8}")
+_MACRO = re.compile(r"[A-Z][A-Z0-9]{0,40}(?:_[A-Z0-9]{1,40}){1,8}")
 # What a parser takes for a name where a macro or a cut hunk misled it.
 _KEYWORDS = frozenset(("if", "for", "while", "switch", "return", "else", "do", "case", "constexpr", "const", "static"))
 # An escape that is none makes Python's parser warn; what stands in a text is of no interest here.
@@ -190,6 +191,11 @@ def _language(grammar: _Grammar) -> Language:
     return Language(getattr(import_module(grammar.module), grammar.function)())
 
 
+def is_macro(name: str) -> bool:
+    """Whether what looks like a function of C or C++ is a macro that is used: `PYBIND11_MODULE(m) {`."""
+    return bool(_MACRO.fullmatch(name))
+
+
 def _tree_spans(suffix: str, text: bytes, shift: int) -> Iterator[Span]:
     from tree_sitter import Parser  # see _language
 
@@ -199,7 +205,7 @@ def _tree_spans(suffix: str, text: bytes, shift: int) -> Iterator[Span]:
         if not waiting:
             return
         node, owner = waiting.pop()
-        name = _name(node)
+        name = _name(node, owner)
         if name:
             joined = f"{owner}{grammar.joint}{name}" if owner else name
             yield Span(joined[:_NAME_LIMIT], node.start_point[0] - shift, node.end_point[0] - shift)
@@ -208,13 +214,15 @@ def _tree_spans(suffix: str, text: bytes, shift: int) -> Iterator[Span]:
             waiting += [(child, owner) for child in reversed(node.named_children)]
 
 
-def _name(node: Node) -> str:
+def _name(node: Node, owner: str) -> str:
     """What a node defines, by its own name; "" when it defines nothing."""
     kind = node.type
     if kind in _DECLARATIONS:
-        return _declared(node, functions_only=True)
+        name = _declared(node, functions_only=True)
+        return "" if is_macro(name) or _is_called(node, name, owner) else name
     if kind == "function_definition":
-        return _declared(node, functions_only=False)
+        name = _declared(node, functions_only=False)
+        return "" if is_macro(name) or name.startswith("std::") else name
     if kind == "variable_declarator":
         value = node.child_by_field_name("value")
         return _text(node.child_by_field_name("name")) if value and value.type in _BOUND_FUNCTIONS else ""
@@ -239,6 +247,17 @@ def _declared(node: Node, *, functions_only: bool) -> str:
             break
         found = inner
     return _bare(_text(found)) if function or not functions_only else ""
+
+
+def _is_called(node: Node, name: str, owner: str) -> bool:
+    """Whether what reads as a declaration is a call of a function that the hunk cut: it has no type, or hangs on one.
+
+    `io::read(x);`, `read(x);`, `items.push(x);`; a constructor has no type either, but its class's name.
+    """
+    if "::" in name or any(child.type == "ERROR" and _text(child).endswith((".", "->")) for child in node.children):
+        return True
+    typed = node.child_by_field_name("type") is not None or name.startswith(("~", "operator"))
+    return bool(name) and not typed and name != owner.rpartition("::")[2]
 
 
 def _only_reference(node: Node) -> Node | None:

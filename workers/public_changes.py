@@ -28,11 +28,20 @@ _ALIKE = 0.6
 _LITERAL = re.compile(
     r"^(?:[-+]?\d[\w.+-]{0,40}|[rbf]?([\"'])[^\"']{0,80}\1|True|False|true|false|[\[(]\s?[-\d.,\s\"'\w]{0,80}[\])])$"
 )
+_NAME = re.compile(r"[A-Za-z_]\w{2,80}$")
+# `DEFAULT_STEP: Final[int] = 1`, `static const int kStep = 1;`
+_CONSTANT = re.compile(
+    r"\s{0,24}(?:(?:export|static|const|constexpr|inline|pub|var|let|final|val|[\w:]{1,40}) ){0,5}"
+    r"([A-Za-z_]\w{2,80})(?:\s?:\s?[\w\[\], |&.']{1,60})?\s?=\s?([^=\n]{1,100})$"
+)
 _DEFINED = re.compile(r"^\s{0,24}(?:async )?(?:def|class|struct|enum|enum class) (\w{1,80})")
 _CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _CODE_KINDS = frozenset({"class", "function", "config"})
 _KIND_ORDER = ("flag", "environment", "route", "config", "dependency", "class", "function", "parameter", "metric")
 _ACTION_ORDER = ("removed", "renamed", "default_changed", "changed", "added")
+
+# A new module of Go's says of which Go it is: nobody has to install that for it beside what builds the rest.
+_LANGUAGES: frozenset[tuple[Kind, str]] = frozenset({("dependency", "go"), ("dependency", "toolchain")})
 
 _EMPTY = frozenset(
     ("None", "[]", "{}", "()", "dict()", "list()", "set()", "tuple()", "field(default_factory=list)",
@@ -83,9 +92,19 @@ def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> 
     _keep_bare(before, after)
     _keep_bare(after, before)
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
-    found = _without_what_remains(_without_other_kinds(compared), added)
-    kept = _without_members(_with_renames(found))
-    return tuple(sorted(kept, key=lambda change: _order(change, paths))[:CHANGES_LIMIT])
+    found = _without_what_remains(_with_constants(_without_other_kinds(compared), added), added)
+    kept = sorted(_without_members(_with_renames(found)), key=lambda change: _order(change, paths))
+    told = dict[tuple[str, ...], PublicChange]()
+    for each in kept:
+        told.setdefault(_written(each), each)
+    return tuple(told.values())[:CHANGES_LIMIT]
+
+
+def _written(change: PublicChange) -> tuple[str, ...]:
+    """What tells a change from others; a field of one type is the same in each language that writes it its own way."""
+    if change.kind == "config" and change.action in {"added", "removed"}:
+        return (change.kind, change.action, change.name.replace("_", "").lower())
+    return (change.kind, change.action, change.name, change.path, change.before or "")
 
 
 def _order(change: PublicChange, paths: dict[str, FileRole]) -> tuple[int, int, int, str, str]:
@@ -126,6 +145,29 @@ def _without_what_remains(changes: list[PublicChange], after: list[tuple[str, ..
         return False
 
     return [change for change in changes if change.action != "removed" or not remains(change)]
+
+
+def _with_constants(changes: list[PublicChange], after: list[tuple[str, ...]]) -> list[PublicChange]:
+    """A default that has a name now is the value that the name has in view: 1 made STEP, where `STEP = 1`, is none."""
+    named = {change.after: "" for change in changes if change.action == "changed" and _is_constant(change)}
+    if not named:
+        return changes
+    for line in (line for part in after for line in part if "=" in line):
+        if (found := _CONSTANT.match(line)) and found.group(1) in named:
+            named[found.group(1)] = found.group(2).partition("  #")[0].partition(" //")[0].strip().rstrip(",;")
+    return [told for change in changes if (told := _by_value(change, named.get(change.after or "", "")))]
+
+
+def _is_constant(change: PublicChange) -> bool:
+    return bool(change.kind != "dependency" and change.after and _NAME.match(change.after))
+
+
+def _by_value(change: PublicChange, value: str) -> PublicChange | None:
+    if change.action != "changed" or not value or not _LITERAL.match(value):
+        return change
+    if _same(change.before, value):
+        return None
+    return change.model_copy(update={"action": "default_changed", "after": _cut(value)})
 
 
 def _field_of(flag: str) -> str:
@@ -264,7 +306,7 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
         if action := _value_action(kind, old, new):
             yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
-        if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial:
+        if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial | _LANGUAGES:
             yield _change(kind, "added", name, path, after=new)
 
 

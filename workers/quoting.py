@@ -11,16 +11,28 @@ from workers.phrasing import width
 SENTENCE_LIMIT = 320
 _WORDS = 6
 _PARAGRAPHS = 12
-# Words that a sentence about another commit or issue has to have beside the pointing ones, to say something itself.
+# Words that a sentence about another commit or issue has to have beside the pointing ones, to say something itself;
+# two more for each other one.
 _SAYING = 3
 _SENTENCE_END = re.compile(
-    r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|\w{1,60}_\w)|(?<=[。！？])"
+    r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|https?://|\w{1,60}_\w)|(?<=[。！？])"
 )
 _PROSE = re.compile(r"(?!\d{1,2}[.)]\s|(?:and|or|so) )[\w`\"'(/]")
 _LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 # A step of Python's traceback, or a line of a file that is shown as it stands.
 _TRACE = re.compile(r"\",\s{1,3}line \d{1,7}, in \w|^line \d{1,7}: ", re.IGNORECASE)
-_HEADING = re.compile(r"^(?:#{1,6}\s[^\n]{0,200}|\*\*[^*\n]{1,80}\*\*:?)$", re.MULTILINE)
+# `## What`, `**What**`, or a few words and a colon alone on their line: `TEST PLAN:`.
+_HEADING = re.compile(
+    r"^(?:#{1,6}\s[^\n]{0,200}|\*\*[^*\n]{1,80}\*\*:?|[A-Z][A-Za-z]{1,20}(?: [A-Za-z]{1,16}){0,2}:)$", re.MULTILINE
+)
+# What a form has before an answer on the same line.
+_LABEL = re.compile(r"(?:summary|description|motivation|purpose|overview|problem|tl;?dr):\s{1,4}", re.IGNORECASE)
+# The subject of another commit, or what a program printed.
+_NOT_SAID = re.compile(
+    r"(?:feat|fix|bugfix|hotfix|docs?|chore|refactor|perf|tests?|build|ci|style|revert|wip)(?:\([^()]{1,40}\))?!?:\s"
+    r"|(?:error|fatal|\w{1,40}(?:Error|Exception)):\s|Traceback \(",
+    re.IGNORECASE,
+)
 # Headings below which a template asks how it was tried, not what it is.
 _ASIDE = re.compile(
     r"test|verif|validat|checklist|reproduc|before submitting|screenshot|follow|benchmark", re.IGNORECASE
@@ -28,6 +40,9 @@ _ASIDE = re.compile(
 _REFERENCE = re.compile(
     r"https?://[^\s)\]]{1,300}|(?:[\w.-]{1,60}/[\w.-]{1,60})?#\d{1,9}\b|\b[0-9a-f]{7,40}\b|(?<!\w)@[\w-]{1,40}"
 )
+_TERM = re.compile(r"\w{2,60}")
+# The share of a sentence's words that the title may have too.
+_MUCH = 0.65
 _WORD = re.compile(r"[^\W\d_]{2,40}")
 _POINTING = frozenset(
     (
@@ -46,10 +61,9 @@ _POINTING = frozenset(
 def quoted_sentence(lead: str, title: str = "") -> str:
     """A sentence of the body, or "": the one that names the gravest danger, else the first that says something.
 
-    What stands in the `title` already says nothing.
+    What says no more than the title is passed over.
     """
-    told = frozenset(_WORD.findall(title.lower()))
-    found = [text for text in _sentences(lead) if not _repeats(text, told)]
+    found = [text for text in _sentences(lead) if not _repeats(text, title)]
     ranked = [(rank, at) for at, text in enumerate(found) if (rank := danger_rank(text)) is not None]
     return found[min(ranked)[1]] if ranked else found[0] if found else ""
 
@@ -57,12 +71,14 @@ def quoted_sentence(lead: str, title: str = "") -> str:
 def _sentences(lead: str) -> Iterator[str]:
     """The sentences of the body's paragraphs that are short enough to stand whole; lists and headings are none."""
     for paragraph in _paragraphs(lead):
-        if not _PROSE.match(paragraph) or _LISTING.search(paragraph) or paragraph.rstrip().endswith((":", "：")):
+        if not _PROSE.match(paragraph) or _LISTING.search(paragraph):
             continue
         if _TRACE.search(paragraph):
             continue
-        for text in _SENTENCE_END.split(" ".join(paragraph.split())):
-            if text and len(text) <= SENTENCE_LIMIT and width(text) >= _WORDS and not _points_only(text):
+        label = _LABEL.match(paragraph)
+        plain = " ".join(paragraph[label.end() if label else 0 :].split()).replace("\\`", "`")
+        for text in _SENTENCE_END.split(plain):
+            if text and len(text) <= SENTENCE_LIMIT and width(text) >= _WORDS and _says(text):
                 yield text
 
 
@@ -76,14 +92,18 @@ def _paragraphs(lead: str) -> Iterator[str]:
             yield paragraph.strip("\n")
 
 
-def _repeats(text: str, told: frozenset[str]) -> bool:
-    """Whether a sentence says hardly more than words that were told; Chinese has none that could be compared."""
-    said = {word for word in _WORD.findall(text.lower()) if word not in _POINTING}
-    return text.isascii() and len(said & told) > len(said - told) and len(said - told) < _SAYING
+def _says(text: str) -> bool:
+    return not (text.endswith((":", "：")) or _NOT_SAID.match(text) or _points_only(text))
+
+
+def _repeats(text: str, title: str) -> bool:
+    """Whether a sentence consists of the title's words for the most part."""
+    said = set(_TERM.findall(text.lower()))
+    return len(said & set(_TERM.findall(title.lower()))) > _MUCH * len(said)
 
 
 def _points_only(text: str) -> bool:
     """Whether a sentence only names other commits, issues or people."""
     rest, references = _REFERENCE.subn(" ", text)
     said = {word for word in _WORD.findall(rest.lower()) if word not in _POINTING}
-    return bool(references) and len(said) < _SAYING
+    return bool(references) and len(said) < _SAYING + 2 * (references - 1)

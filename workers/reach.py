@@ -36,14 +36,16 @@ _SHARED_STEMS = frozenset(
 _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:[A-Za-z-][\w.-]{0,20})?(?![\w])")
 # `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`, `main2main`: from one to the other.
 _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", re.IGNORECASE)
-# `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`).
-# `rc1`, `post2` are steps of a version.
+# `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`);
+# `rc1`, `post2` are steps of a version; what is done `qwen2-style` is for another.
 _NO_NAME = re.compile(
-    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week)\d|\d[A-Za-z]*[a-z][A-Z]"
-    r"|^(?:[A-Za-z]|[a-z]{2,20})\d{1,2}[A-Z][a-z]{2}"
+    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week)\d|^non-|-(?:style|like|based|compatible)$"
+    r"|\d[A-Za-z]*[a-z][A-Z]|^(?:[A-Za-z]|[a-z]{2,20})\d{1,2}[A-Z][a-z]{2}"
 )
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
 _DELIVERY = frozenset({FileRole.BUILD, FileRole.MANIFEST})
+# The system by that name, not windows of time or attention.
+_WINDOWS = re.compile(r"\bWindows\b|\b(?:on|for|under|in|to|from|and|or) windows\b|\bwindows (?:build|wheel|install)")
 _WORD = re.compile(r"[A-Za-z0-9][\w-]{0,40}")
 
 
@@ -100,6 +102,8 @@ def narrowing(facts: Facts, message: Message, narrow: Narrow) -> Iterator[tuple[
 
 def _platform(message: Message, narrow: Narrow) -> str | None:
     words = {word.lower() for word in _WORD.findall(message.core)} | set(message.prefixes)
+    if "windows" not in message.prefixes and not _WINDOWS.search(message.core):
+        words.discard("windows")
     return next((name for name in narrow.platforms if name in words), None)
 
 

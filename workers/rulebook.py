@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 
 from core.models import Analysis, ChangeType, Commit, Facts, FileRole, Language, Tier, Triage
 from report.labels import Labels, labels
-from workers.advice import advice, insights, risks
+from workers.advice import advice, deprecated, insights, risks
 from workers.changes_told import changes_told
 from workers.concerned import concerned
 from workers.facts import PATHS_LIMIT, SYMBOLS_LIMIT
 from workers.fileroles import area_of
 from workers.message import Message, read_message
-from workers.phrasing import code, fitted, joined, listed, quoted, sentences, spaced, width
+from workers.phrasing import NAME_LIMIT, code, fitted, joined, listed, quoted, sentences, spaced, width
 from workers.quoting import SENTENCE_LIMIT, quoted_sentence
 
 LOW_WIDTH = 100
@@ -84,6 +84,7 @@ def _summary(told: _Told) -> str:
     parts = [
         _lead(told, with_title=True),
         *changes_told(told.facts, told.words, limit=3),
+        deprecated(told.facts, told.words),
         _shown(told),
         _author_says(told),
     ]
@@ -130,8 +131,17 @@ def _borne_out(told: _Told) -> bool:
 def _places(facts: Facts) -> list[str]:
     """Areas worth naming; one file is named itself, the top folder is not a place."""
     if facts.files == 1 and facts.paths:
-        return [facts.paths[0]]
+        return [_short(facts.paths[0])]
     return [area for area in facts.areas if area != "."][:2]
+
+
+def _short(path: str) -> str:
+    """A path as it is, or the last folders of a long one with the file: its end says more than its beginning."""
+    parts = path.split("/")
+    while len("/".join(parts)) > NAME_LIMIT - 2 and len(parts) > 1:
+        parts = parts[1:]
+    short = "/".join(parts)
+    return path if len(path) <= NAME_LIMIT else f"…/{short}"
 
 
 def _shown(told: _Told) -> str:
@@ -144,7 +154,7 @@ def _shown(told: _Told) -> str:
 
 
 def _author_says(told: _Told) -> str:
-    text = quoted_sentence(told.message.lead, told.message.core)
+    text = quoted_sentence(told.message.lead, told.message.title)
     return told.words.phrase("author_says", text=quoted(text, SENTENCE_LIMIT)) if text else ""
 
 

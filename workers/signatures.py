@@ -21,6 +21,11 @@ _PARAMETER_LINE = re.compile(
     r"^[ \t]{1,24}(?:\*{0,2}[A-Za-z_]\w{0,60}(?:\s?[:=][^\n]{1,300})?|\*|/),\s{0,4}(?:#.{0,200})?$"
 )
 _SIGNATURE_END = re.compile(r"^\)(?:\s?->.{1,300})?:")
+# A call that holds a field's value and goes on below; of that, the lines that are looked at.
+_FIELD_OPENS = re.compile(r"=\s?[\w.]{1,40}\($")
+_FIELD_LINES = 8
+# What users write instead of the field's own name.
+_ALIAS = re.compile(r"\b(?:validation_)?alias\s?=\s?[\"']([\w.-]{1,60})[\"']")
 _FIELD_VALUE = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(\s{0,4}(?:default\s?=\s?)?([^,()=]{1,80})[,)]")
 _FIELD_FACTORY = re.compile(
     r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\((?:[^()]{0,200}, ?)?default_factory\s?=\s?([\w.]{1,80})\s?[,)]"
@@ -33,8 +38,12 @@ _MODEL_BASE = re.compile(r"[(,.\s](?:BaseModel|TypedDict|Struct)\b")
 _MODEL_PLACE = re.compile(
     r"(?:^|/)(?:serve|serving|server|api|apis|protocols?|schemas?|openai|rest|http)[^/]{0,40}(?:/|$)"
 )
+# What pydantic calls by itself, and nobody by its name.
+_VALIDATOR = re.compile(r"\s{0,24}@(?:pydantic\.)?(?:\w{1,12}_)?(?:validator|serializer)\b")
 _METHOD_INDENTS = frozenset({" " * 4, " " * 2, "\t"})
 _PUNCTUATION = re.compile(r"[\"'()\[\]{},\n]")
+# Text in quotes, or a comment: `def run(  # pylint: disable=unused-argument,invalid-name`.
+_QUOTED_OR_COMMENT = re.compile(r"(\"[^\"\n]{0,400}\"|'[^'\n]{0,400}')|#[^\n]*")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -130,6 +139,8 @@ def _function(lines: Sequence[str], index: int, found: re.Match[str], scope: _Sc
     if not indent and _public(name):
         yield _definition(lines, index, name)
     owner = scope.owner if scope.holds(indent) else None
+    if owner and _is_validator(lines, index):
+        return
     if owner and _public(owner) and (_public(name) or name == "__init__"):
         yield _definition(lines, index, f"{owner}.{name}")
 
@@ -155,20 +166,27 @@ def _is_of_a_kernel(line: str) -> bool:
     return "constexpr" in line or "_kernel(" in line
 
 
+def _is_validator(lines: Sequence[str], index: int) -> bool:
+    above = lines[max(0, index - 3) : index]
+    decorators = [line for line in above if line.lstrip().startswith("@")]
+    return any(map(_VALIDATOR.match, decorators)) and above[-1].lstrip().startswith(("@", ")"))
+
+
 def _public(name: str) -> bool:
     return not name.startswith("_")
 
 
 def _field(owner: str, lines: Sequence[str], index: int) -> ConfigField | None:
-    found = _FIELD.match(lines[index])
+    line = lines[index]
+    if line.endswith("(") and _FIELD_OPENS.search(line):
+        line = _call_over_lines(lines, index)
+    found = _FIELD.match(line)
     if not found or found.group(1).startswith("_"):
         return None
     _, equals, default = found.group(2).partition("=")
     value = default.split("  #")[0].strip().rstrip(",") if equals else None
-    if value and value.endswith("("):
-        inside = _inside((value, *lines[index + 1 :]), 0)
-        value = f"{value}{' '.join((inside or '').split())})"
-    return ConfigField(f"{owner}.{found.group(1)}", _declared(value) if value else None)
+    alias = _ALIAS.search(value) if value and "alias" in value else None
+    return ConfigField(f"{owner}.{alias.group(1) if alias else found.group(1)}", _declared(value) if value else None)
 
 
 def _declared(value: str) -> str | None:
@@ -180,6 +198,16 @@ def _declared(value: str) -> str | None:
     return None if _FIELD_CALL.match(value) and "default" not in value else value
 
 
+def _call_over_lines(lines: Sequence[str], index: int) -> str:
+    """A field whose value is a call over many lines, on one; as it is where its end is not in view."""
+    inside = list[str]()
+    for line in lines[index + 1 : index + 1 + _FIELD_LINES]:
+        if line.strip().startswith(")"):
+            return f"{lines[index]}{' '.join(inside)})"[:300]
+        inside.append(line.partition("  #")[0].strip())
+    return lines[index]
+
+
 def _definition(lines: Sequence[str], index: int, name: str) -> Definition:
     inside = _inside(lines, index)
     return Definition("function", name, None if inside is None else _parameters(inside))
@@ -187,7 +215,7 @@ def _definition(lines: Sequence[str], index: int, name: str) -> Definition:
 
 def _inside(lines: Sequence[str], index: int) -> str | None:
     """The text between a signature's parentheses, or None when it does not close in view."""
-    text = "\n".join(lines[index : index + _SIGNATURE_LINES])[:_SIGNATURE_CHARS]
+    text = _without_comments("\n".join(lines[index : index + _SIGNATURE_LINES])[:_SIGNATURE_CHARS])
     start, depth, quote = text.find("("), 0, ""
     for found in _PUNCTUATION.finditer(text, max(start, 0)):
         position, char = found.start(), found.group()
@@ -204,6 +232,10 @@ def _inside(lines: Sequence[str], index: int) -> str | None:
     return None
 
 
+def _without_comments(text: str) -> str:
+    return _QUOTED_OR_COMMENT.sub(lambda found: found[1] or "", text) if "#" in text else text
+
+
 def _parameters(inside: str) -> tuple[tuple[str, str | None], ...]:
     found = list[tuple[str, str | None]]()
     for part in split_arguments(inside):
@@ -215,7 +247,7 @@ def _parameters(inside: str) -> tuple[tuple[str, str | None], ...]:
 
 def _default(parameter: str) -> str | None:
     _, equals, default = parameter.partition("=")
-    return " ".join(default.split("#")[0].split()) if equals else None
+    return " ".join(default.split()) if equals else None
 
 
 def split_arguments(inside: str) -> list[str]:

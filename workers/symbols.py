@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from workers.hunks import Hunk
-from workers.outlines import Span, outline
+from workers.outlines import Span, is_macro, outline
 
 _DEFINED = re.compile(
     r"^(\s{0,24})(?:export |pub |public |static |async |inline |virtual |__global__ ){0,3}"
@@ -80,7 +80,7 @@ def _outer_first(span: Span) -> tuple[int, int]:
 def _held(context: str, lines: tuple[str, ...]) -> tuple[str, int]:
     """What the hunk's header defines, and before which line its inside ends."""
     found = _DEFINED.match(context) or _C_FUNCTION.match(context)
-    if not found or found.group(2) in _NOT_NAMES:
+    if not found or found.group(2) in _NOT_NAMES or (found.re is _C_FUNCTION and is_macro(found.group(2))):
         return "", 0
     depth = len(found.group(1).expandtabs(8))
     for place, line in enumerate(lines):

@@ -332,7 +332,7 @@ def _is_new(facts: Facts, message: Message) -> bool:
 
 
 def _is_tidy(facts: Facts, message: Message) -> bool:
-    public = any(change.action != "added" for change in facts.changes)
+    public = any(change.action != "added" for change in facts.changes) or facts.deprecations
     plain = not public and not set(message.title_marks) - {"performance"}
     plain = plain and "synchronisation" not in facts.marks and not message.benchmarks  # measured: no clean-up
     return plain and any(role in _PRODUCT for role in facts.roles)

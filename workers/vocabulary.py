@@ -16,7 +16,8 @@ DANGERS: tuple[str, ...] = (
     r"rce\b",
     r"(?:arbitrary|remote) code execution",
     r"execut\w{1,4} arbitrary (?:code|commands?)",
-    r"(?:code|command|shell|sql|template|header|script) injection",
+    r"(?:code|command|shell|sql) injection",
+    r"(?:template|header|script) injection(?! (?:for|into|of|support)\b)",  # a feature may do that on purpose
     r"(?:path|directory) traversal",
     r"privilege escalation",
     r"sandbox escape",
@@ -270,7 +271,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"drop(?:s|ped)? (?:the )?(?:support|python|legacy|deprecated)",
         r"end.of.life",
         r"\beol\b",
-        r"breaking change",
+        r"(?<!no )(?<!non-)(?<!not a )(?<!any )(?<!without )(?<!no api )breaking change(?!s?\W{1,6}(?:none|no|n/a)\b)",
         r"mak(?:e|es|ing) (?:\S{1,60} ){1,4}mandatory\b",
         r"end of support",
         r"(?:remov|delet)\w{1,4} (?:\S{1,20} ){0,2}deprecat\w{1,4}+(?! warn)",
