@@ -252,6 +252,10 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [],
     ),
+    "the level of a module's own logger": (
+        edited("app/env.py", "", 'logger.setLevel(os.getenv("APP_LOGGING_LEVEL", "WARN"))'),
+        [],
+    ),
     "a version that a setup script fills in": (
         edited("setup.py", '    "engine==0.6.3",', '    f"engine=={VERSION}",'),
         [],

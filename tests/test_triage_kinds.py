@@ -379,3 +379,10 @@ def test_a_step_of_a_version_is_no_variant() -> None:
 
 def test_a_file_that_holds_the_version_alone_is_upkeep() -> None:
     assert judged(commit("Update the version"), diff(edited("app/version", "0.7.0.dev", "0.8.0"))).tier is Tier.LOW
+
+
+def test_an_unsafe_call_that_a_large_feature_replaces_does_not_make_it_a_matter_of_security() -> None:
+    gone = "state = pickle.loads(raw)"
+    new = "\n".join(f"step_{n} = run({n})" for n in range(300))
+    assert judged(commit("Add a pool"), diff(edited("app/a.py", gone, new))).type is ChangeType.FEATURE
+    assert judged(commit("Read it as JSON"), diff(edited("app/a.py", gone, "a = 1"))).type is ChangeType.SECURITY

@@ -226,6 +226,8 @@ def _read(text: str) -> Iterator[Named]:
     """The environment variables that a text reads, the system's too."""
     if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
+            if text.endswith(("setLevel(", "setLevel(os."), 0, found.start()):
+                continue  # each module's own logger reads the same one
             value = _value(text, found.start(2)) if found.group(2) else None
             yield Named("environment", found.group(1), value)
         for found in _NODE_ENVIRONMENT.finditer(text):
