@@ -176,6 +176,7 @@ LEADS = {
     "Add a missing import": "Changes `app/core.py`: “Add a missing import”.",
     "Refactor the pool": "Reworks `app/core.py`: “Refactor the pool”.",
     "feat: remove the old pool": "Reworks `app/core.py`: “remove the old pool”.",
+    'Revert "Add a pool" (#3)': "Takes back an earlier change: “Add a pool”.",
     "feat: refactor the pool": "Reworks `app/core.py`: “refactor the pool”.",
     "feat: fix a rare leak": "Changes `app/core.py`: “fix a rare leak”.",
     "fix - the pool": "Fixes a defect in `app/core.py`: “the pool”.",
