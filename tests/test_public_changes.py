@@ -327,6 +327,22 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         ),
         [],
     ),
+    "what a model's own file says of it": (
+        edited("app/models/gemma.py", "    eps: float = 1e-5", "    rope: float = 1e-6", "class ModelArgs(Base):"),
+        [],
+    ),
+    "the least Python is told once": (
+        edited("pyproject.toml", 'requires-python = ">=3.8"', 'requires-python = ">=3.10"'),
+        [("dependency", "changed", "python", ">=3.8", ">=3.10")],
+    ),
+    "a new dependency whose version a setup script fills in": (
+        edited("setup.py", "", '    f"engine=={VERSION}",'),
+        [("dependency", "added", "engine", None, None)],
+    ),
+    "the level of a module's own logger": (
+        edited("app/env.py", "", 'logger.setLevel(os.getenv("APP_LOGGING_LEVEL", "WARN"))'),
+        [],
+    ),
     "a version that a setup script fills in": (
         edited("setup.py", '    "engine==0.6.3",', '    f"engine=={VERSION}",'),
         [],

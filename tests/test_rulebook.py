@@ -108,6 +108,7 @@ QUOTES = {
         "Keep the workspace allocation of #3364 out of it all."
     ),
     'Use x\n\nWrong.\n\nFile\n"/tmp/a/b.py", line 344, in launch\nassert len(a) == b * c and so on': None,
+    "Use x\n\nsee `recipe/pool/run_the_pool.sh` for an example of it": None,
     "Use x\n\nline 516: `x=self.config.data` of this one file": None,
     "Declare all direct dependencies of the bindings\n\nbuild: declare the dependencies of the bindings": None,
     "Use x\n\n" + "a very long sentence " * 30 + ".": None,
@@ -191,6 +192,8 @@ LEADS = {
     "Add a missing import": "Changes `app/core.py`: “Add a missing import”.",
     "Refactor the pool": "Reworks `app/core.py`: “Refactor the pool”.",
     "feat: remove the old pool": "Reworks `app/core.py`: “remove the old pool”.",
+    'Revert "Add a pool" (#3)': "Takes back an earlier change: “Add a pool”.",
+    "feat: refactor the pool": "Reworks `app/core.py`: “refactor the pool”.",
     "feat: fix a rare leak": "Changes `app/core.py`: “fix a rare leak”.",
     "fix - the pool": "Fixes a defect in `app/core.py`: “the pool”.",
     ":bug: fix: the pool": "Fixes a defect in `app/core.py`: “the pool”.",

@@ -441,3 +441,10 @@ def test_which_windows_are_a_platform(title: str, named: bool) -> None:
 def test_what_is_going_to_go_is_no_clean_up() -> None:
     warned = edited("app/core.py", "", "def old():\n    warnings.warn('gone soon', DeprecationWarning)")
     assert judged(commit("Deprecate the old pool"), diff(warned)).tier is not Tier.LOW
+
+
+def test_an_unsafe_call_that_a_large_feature_replaces_does_not_make_it_a_matter_of_security() -> None:
+    gone = "state = pickle.loads(raw)"
+    new = "\n".join(f"step_{n} = run({n})" for n in range(300))
+    assert judged(commit("Add a pool"), diff(edited("app/a.py", gone, new))).type is ChangeType.FEATURE
+    assert judged(commit("Read it as JSON"), diff(edited("app/a.py", gone, "a = 1"))).type is ChangeType.SECURITY

@@ -23,8 +23,12 @@ _CODE = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRol
 _BROKEN = frozenset({"flag", "environment", "config", "route"})
 _TYPO = re.compile(r"\b(?:typos?|spelling)\b", re.IGNORECASE)
 _DOCSTRING = re.compile(r"\bdocstrings?\b", re.IGNORECASE)
-# What a title's first word says against its prefix, `feat: fix …`: a mend (group 1), or a removal.
-_NO_FEATURE = re.compile(r"(?:(fix(?:e[sd])?\b|修复|修正)|remove[sd]?\b|delete[sd]?\b|移除|删除)", re.IGNORECASE)
+# What a title's first word says against its prefix, `feat: fix …`: a mend (group 1), or the same by another way.
+_NO_FEATURE = re.compile(
+    r"(?:(fix(?:e[sd])?\b|修复|修正)|(?:remove|delete|rename|move)[sd]?\b|refactor|移除|删除|重构)", re.IGNORECASE
+)
+# With so many lines of a feature, an unsafe call that is gone may have gone with what it replaces.
+_REWRITTEN = 200
 _ASIDE = {"test": ChangeType.TEST, "docs": ChangeType.DOCS, "ci": ChangeType.CI}
 _BEYOND = re.compile(r"\b(?:buffer over(?:flow|read)|use.after.free)", re.IGNORECASE)
 _HOLE = re.compile(r"\b(?:security|vulnerab|exploit|untrusted|cve-|ghsa-)", re.IGNORECASE)
@@ -98,7 +102,8 @@ def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
     told = "security" in message.title_marks and not kernels
     if told or "security" in message.prefixes or message.danger:
         return ChangeType.SECURITY
-    if {"advisory", "unsafe_removed"} & set(facts.marks):
+    rewritten = message.meaning == "feature" and facts.code_lines >= _REWRITTEN
+    if "advisory" in facts.marks or ("unsafe_removed" in facts.marks and not rewritten):
         return ChangeType.SECURITY
     if facts.breaking or (tier is Tier.HIGH and _breaks_callers(facts, message)):
         return ChangeType.BREAKING

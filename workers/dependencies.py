@@ -62,6 +62,7 @@ _NOT_DEPENDENCIES = frozenset(
         "level",
         "indent",
         "target-python",
+        "requires-python",  # told as `python`
         "python-version",
         "python_version",
         "pythonversion",

@@ -19,7 +19,7 @@ BODY_LIMIT = 8_000
 
 # `[fix](kernel): ` is read as `[fix] [kernel] ` would be.
 _BRACKET = re.compile(r"\[([^\[\]]{1,40})\](?:\(([^()]{1,40})\)(!?):)?[:\s]{0,3}")
-_CONVENTIONAL = re.compile(r"([A-Za-z][A-Za-z_+-]{0,20})(?:\(([^()]{0,60})\))?(!?):\s{0,3}(?=\S)")
+_CONVENTIONAL = re.compile(r"([A-Za-z][A-Za-z_+-]{0,20})(?:\(([^()]{0,60})\)|\[([^\[\]]{0,60})\])?(!?) ?:\s{0,3}(?=\S)")
 # `fix - text`, where the word is one of those that name a kind of change.
 _DASHED = re.compile(r"([A-Za-z]{2,12})(?:\(([^()]{1,40})\))? - (?=\S)")
 _KINDS = frozenset({*PREFIXES, "test", "tests", "docs", "doc", "ci"})
@@ -199,8 +199,8 @@ def _split_prefixes(title: str) -> tuple[tuple[str, ...], str, bool]:
             shout |= bool(bracket.group(3))
             rest = rest[bracket.end() :].lstrip(": ")
         elif conventional := _CONVENTIONAL.match(rest):
-            prefixes += [part.strip().lower() for part in conventional.group(1, 2) if part]
-            shout |= bool(conventional.group(3))
+            prefixes += [part.strip().lower() for part in conventional.group(1, 2, 3) if part]
+            shout |= bool(conventional.group(4))
             rest = rest[conventional.end() :]
         else:
             break

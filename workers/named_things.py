@@ -232,6 +232,8 @@ def _read(text: str) -> Iterator[Named]:
     """The environment variables that a text reads, the system's too."""
     if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
+            if text.endswith(("setLevel(", "setLevel(os."), 0, found.start()):
+                continue  # each module's own logger reads the same one
             if _reads(found, text[max(0, found.start() - 16) : found.start()]):
                 value = _value(text, found.start("value")) if found["value"] else None
                 yield Named("environment", found["name"], value)

@@ -307,7 +307,8 @@ def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
             yield _change(kind, action, name, new_path, before=old, after=new)
     for (kind, name), (new, path) in after.values.items():
         if (kind, name) not in before.values and (kind, name) not in after.hidden | after.partial | _LANGUAGES:
-            yield _change(kind, "added", name, path, after=new)
+            unknown = kind == "dependency" and "{" in (new or "")  # what a program fills in
+            yield _change(kind, "added", name, path, after="" if unknown else new)
 
 
 def _value_action(kind: Kind, old: str | None, new: str | None) -> Literal["changed", "default_changed"] | None:

@@ -17,7 +17,7 @@ _SAYING = 3
 _SENTENCE_END = re.compile(
     r"(?<=[^.][.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!vs\.)(?<!cf\.)\s(?=[A-Z`\"'(]|https?://|\w{1,60}_\w)|(?<=[。！？])"
 )
-_PROSE = re.compile(r"(?!\d{1,2}[.)]\s|(?:and|or|so) )[\w`\"'(/]")
+_PROSE = re.compile(r"(?!\d{1,2}[.)]\s|(?:and|or|so) |(?:[Ss]ee|[Ee]xamples?:|[Uu]sage:) )[\w`\"'(/]")
 _LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 # A step of Python's traceback, or a line of a file that is shown as it stands.
 _TRACE = re.compile(r"\",\s{1,3}line \d{1,7}, in \w|^line \d{1,7}: ", re.IGNORECASE)

@@ -73,7 +73,7 @@ def rulebook_analysis(
 def _low_summary(told: _Told) -> str:
     """One sentence that fits; the title gives way first, then what stands before it."""
     lead = _lead(told, with_title=False)
-    title = quoted(told.message.core)
+    title = _title(told)
     text = told.words.phrase("titled", lead=lead, title=title)
     if (excess := width(text) - LOW_WIDTH) > 0:
         text = told.words.phrase("titled", lead=lead, title=fitted(title, max(width(title) - excess, 8)))
@@ -103,7 +103,13 @@ def _lead(told: _Told, *, with_title: bool) -> str:
     places = [] if kind in _PLAIN else _places(told.facts)
     key = f"lead_{kind.value if _borne_out(told) and not _says_it_itself(told) else 'change'}"
     lead = spaced(words.phrase(f"{key}_in" if places else key, areas=listed(places, words, limit=2)))
-    return words.phrase("titled", lead=lead, title=quoted(told.message.core)) if with_title else lead
+    return words.phrase("titled", lead=lead, title=_title(told)) if with_title else lead
+
+
+def _title(told: _Told) -> str:
+    """The title as it is quoted; of a revert, that of what it takes back, as the lead says the rest."""
+    undone = told.facts.reverts.title if told.facts.reverts and told.judged.type is ChangeType.REVERT else None
+    return quoted(undone or told.message.core)
 
 
 def _says_it_itself(told: _Told) -> bool:

@@ -40,6 +40,7 @@ _MODEL_PLACE = re.compile(
 )
 # What pydantic calls by itself, and nobody by its name.
 _VALIDATOR = re.compile(r"\s{0,24}@(?:pydantic\.)?(?:\w{1,12}_)?(?:validator|serializer)\b")
+_OF_A_MODEL = re.compile(r"^(?:Model|Text|Vision|Audio|Encoder|Decoder)(?:Args|Config)$")
 _METHOD_INDENTS = frozenset({" " * 4, " " * 2, "\t"})
 _PUNCTUATION = re.compile(r"[\"'()\[\]{},\n]")
 # Text in quotes, or a comment: `def run(  # pylint: disable=unused-argument,invalid-name`.
@@ -77,7 +78,8 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
     """
     yield from _continued(context, lines)
     models = bool(_MODEL_PLACE.search(path))
-    scope = _scope_from(context, models=models)
+    described = "/models/" in path
+    scope = _scope_from(context, models=models, described=described)
     text = "\n".join(lines)
     if not scope.configures and "def " not in text and "class " not in text:
         return
@@ -85,7 +87,7 @@ def definitions(lines: tuple[str, ...], context: str, path: str = "") -> Iterato
     for index, line in enumerate(lines):
         if "class " in line and (found := _CLASS.match(line)) and line not in prose:
             if not found.group(1):
-                scope = _scope_from(line, models=models)
+                scope = _scope_from(line, models=models, described=described)
                 if _public(found.group(2)):
                     yield Definition("class", found.group(2))
         elif "def " in line and (found := _DEF.match(line)) and line not in prose:
@@ -110,12 +112,12 @@ def is_model(name: str, path: str) -> bool:
 class _Scope:
     """The class that the lines belong to, or that they are within a module's function."""
 
-    def __init__(self, owner: str | None = None, *, model: bool = False) -> None:
-        """A `model` is what an interface takes or gives; its fields count as settings do."""
+    def __init__(self, owner: str | None = None, *, model: bool = False, described: bool = False) -> None:
+        """A `model` is what an interface takes or gives; its fields count as settings do. Nobody sets a `described`."""
         self.owner = owner
         self.method_indent: str | None = None
         named = bool(owner and _public(owner))
-        self.configures = named and (model or bool(_CONFIG_CLASS.search(owner or "")))
+        self.configures = named and not described and (model or bool(_CONFIG_CLASS.search(owner or "")))
 
     def holds(self, indent: str) -> bool:
         """Whether a `def` this deep is a method of the class, not a function within one."""
@@ -125,11 +127,16 @@ class _Scope:
         return indent == self.method_indent
 
 
-def _scope_from(line: str, *, models: bool) -> _Scope:
-    """The scope that a `class` line opens; with `models`, its path is an interface's."""
+def _scope_from(line: str, *, models: bool, described: bool = False) -> _Scope:
+    """The scope that a `class` line opens; with `models`, its path is an interface's.
+
+    `described`: the path is one of models' own files, whose arguments are read from what a model comes with.
+    """
     found = _CLASS.match(line)
     if not found:
         return _Scope()
+    if described and _OF_A_MODEL.search(found.group(2)):
+        return _Scope(owner=found.group(2), described=True)
     model = models and bool(_MODEL_CLASS.search(found.group(2)) or _MODEL_BASE.search(line, found.end()))
     return _Scope(owner=found.group(2), model=model)
 

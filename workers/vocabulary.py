@@ -113,7 +113,8 @@ MARKS: dict[str, tuple[str, ...]] = {
         r"exploit",
         r"use.after.free",
         r"buffer over(?:flow|read)",
-        r"trust_remote_code",
+        r"(?:gat|requir|enforc|respect|honou?r|ignor|bypass|hard-?cod)\w{0,4} (?:\S{1,30} ){0,4}`?trust_remote_code",
+        r"(?:without|unless|behind) `?trust_remote_code",
         # A model's weights are sanitised too.
         r"saniti[sz](?:es?|ed|ing|ation) (?:\S{1,20} ){0,3}(?:inputs?|users?|untrusted|html|markup|paths?)\b",
         r"saniti[sz](?:es?|ed|ing|ation) (?:\S{1,20} ){0,3}(?:file ?names?|urls?|headers?|shell|commands?|secrets?)\b",
@@ -327,6 +328,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     ),
     "remove": (
         r"remov(?:e|es|ed|al|ing)",
+        r"rm",
         r"drop(?:s|ped)?",
         r"delete[sd]?",
         r"deprecat(?:e|es|ed|ion)",
