@@ -130,6 +130,10 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
             ("environment", "added", "KEY", None, None),
         ],
     ),
+    "a variable that is kept under another name": (
+        edited("app/envs.py", "", "    DEFAULT_DAYS = EnvVar('CAT_DAYS', '7')"),
+        [("environment", "added", "CAT_DAYS", None, "'7'")],
+    ),
     "variables that are set, or missing": (
         edited("app/envs.py", "", "os.unsetenv('DAY_A')\nset_bool_env('DAY_B', 1)\nraise EnvironmentError('DAY_C')"),
         [],

@@ -368,6 +368,7 @@ NAMED_BY_MOST = {
         ("benchmarks/client.py", "tests/benchmarks/test_client.py"),
         ChangeType.BUGFIX,
     ),
+    "[Bench] Add a benchmark of cats": (("pkg/bench/cats.py",), ChangeType.FEATURE),
     "The next cat": (("examples/cat.py", "tests/test_cat.py"), ChangeType.REFACTOR),
     "Check the client of the benchmark": (
         ("benchmarks/client.py", "tests/test_a.py", "tests/test_b.py"),

@@ -83,7 +83,8 @@ def _count(facts: Facts, role: FileRole) -> int:
 
 
 def _aside(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:
-    return _ASIDE.get(message.aside or "") if tier is Tier.LOW and is_aside(facts, message) else None
+    kind = _ASIDE.get(message.aside or "") if tier is Tier.LOW and is_aside(facts, message) else None
+    return None if kind is ChangeType.TEST and FileRole.TEST not in facts.roles else kind
 
 
 def _by_effect(facts: Facts, message: Message, tier: Tier) -> ChangeType | None:

@@ -56,7 +56,9 @@ _READ_ENVIRONMENT = re.compile(
     r"\"([A-Z][A-Z0-9]{0,30}_[A-Z0-9_]{1,60})\"(?:, ?([^,\n)]{1,60}))?"
 )
 _READERS = ('str = "', "= Bool", "= String", "= Uint", "= Int", "= Float", "= Duration", "= Var(")
-_TABLE_ENVIRONMENT = re.compile(r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\(([^()\n]{0,60})\)", re.MULTILINE)
+_TABLE_ENVIRONMENT = re.compile(
+    r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\((?![\"'][A-Z])([^()\n]{0,60})\)", re.MULTILINE
+)
 
 # What makes a Python function one that runs on a device.
 _DEVICE_CODE = (
