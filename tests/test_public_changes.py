@@ -138,6 +138,10 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
         edited("app/envs.py", "", "os.unsetenv('DAY_A')\nset_bool_env('DAY_B', 1)\nraise EnvironmentError('DAY_C')"),
         [],
     ),
+    "a variable of who starts the ranks": (
+        edited("app/envs.py", "", "rank = int(os.environ['RANK'])\nhome = os.getenv('HOME')"),
+        [],
+    ),
     "the bounds of a requirement that depends on a condition": (
         edited(
             "setup.py",

@@ -48,6 +48,15 @@ _WRITES = re.compile(
     r"|(?:del|temp|tmp|patch|with|stub|mock|put|write|export|remove|make)_?|\.)$",
     re.IGNORECASE,
 )
+# What every process has of its system, its terminal or who started its ranks: nobody sets it for this program.
+_OF_OTHERS = frozenset(
+    (
+        "APPDATA", "GROUP_RANK", "HOME", "LANG", "LOCALAPPDATA", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR",
+        "MASTER_PORT", "NODE_RANK", "PATH", "PROGRAMFILES", "PWD", "RANK", "SHELL", "SYSTEMROOT", "TEMP", "TERM",
+        "TERM_PROGRAM", "TMP", "TMPDIR", "USER", "USERNAME", "USERPROFILE", "WORLD_SIZE", "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+    )
+)  # fmt: skip
 _NODE_ENVIRONMENT = re.compile(r"\bprocess\.env(?:\.|\[[\"'])([A-Z][A-Z0-9_]{2,60})")
 # A variable's name that a constant holds under the same name, or that a table of typed readers is asked for.
 _CONSTANT_ENVIRONMENT = re.compile(r"\bconst ([A-Z][A-Z0-9]{0,30}_[A-Z0-9_]{1,60}): &(?:'static )?str = \"\1\"")
@@ -215,6 +224,10 @@ def _may_read_environment(text: str) -> bool:
 
 
 def _environment(text: str) -> Iterator[Named]:
+    return (named for named in _variables(text) if named.name not in _OF_OTHERS)
+
+
+def _variables(text: str) -> Iterator[Named]:
     if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
             if _reads(found, text[max(0, found.start() - 16) : found.start()]):
