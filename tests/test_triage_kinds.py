@@ -412,9 +412,10 @@ def test_a_new_module_of_which_faults_are_told_is_a_feature() -> None:
         ("Fix paths on windows", True),
         ("Add a mapping, qwen2-style", False),
         ("Fall back for non-16B copies", False),
+        ("Round half to even in bfloat16", False),
     ],
 )
-def test_which_windows_are_a_platform(title: str, named: bool) -> None:
+def test_what_is_no_platform_or_variant_narrows_nothing(title: str, named: bool) -> None:
     codes = {reason.code for reason in judged(commit(title), diff(SOURCE)).reasons}
     assert ("one_platform" in codes) is named
 
