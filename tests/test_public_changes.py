@@ -130,8 +130,16 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
             ("environment", "added", "KEY", None, None),
         ],
     ),
+    "a variable that is kept under another name": (
+        edited("app/envs.py", "", "    DEFAULT_DAYS = EnvVar('CAT_DAYS', '7')"),
+        [("environment", "added", "CAT_DAYS", None, "'7'")],
+    ),
     "variables that are set, or missing": (
         edited("app/envs.py", "", "os.unsetenv('DAY_A')\nset_bool_env('DAY_B', 1)\nraise EnvironmentError('DAY_C')"),
+        [],
+    ),
+    "a variable of who starts the ranks": (
+        edited("app/envs.py", "", "rank = int(os.environ['RANK'])\nhome = os.getenv('HOME')"),
         [],
     ),
     "the bounds of a requirement that depends on a condition": (

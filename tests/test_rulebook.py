@@ -121,6 +121,7 @@ QUOTES = {
     "Use x\n\nHosts had a pool each, which cost memory. There are two ways:\n\n- one": (
         "Hosts had a pool each, which cost memory."
     ),
+    "Use x\n\nIt opened **all** the hosts at once, `a**b` too.": "It opened all the hosts at once, `a**b` too.",
     "Use x\n\nfeat(pool): let hosts share what they opened": None,
     "Use x\n\nIt failed to build:\n\n    error: a value of type 'a' is no pool at all": None,
     "Use x\n\nSUMMARY:\nHosts share the pool that they opened.\n\nTEST PLAN:\nRan it on two hosts for a day.": (

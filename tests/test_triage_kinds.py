@@ -388,6 +388,7 @@ NAMED_BY_MOST = {
         ("benchmarks/client.py", "tests/benchmarks/test_client.py"),
         ChangeType.BUGFIX,
     ),
+    "[Bench] Add a benchmark of cats": (("pkg/bench/cats.py",), ChangeType.FEATURE),
     "The next cat": (("examples/cat.py", "tests/test_cat.py"), ChangeType.REFACTOR),
     "Check the client of the benchmark": (
         ("benchmarks/client.py", "tests/test_a.py", "tests/test_b.py"),
@@ -431,9 +432,10 @@ def test_a_new_module_of_which_faults_are_told_is_a_feature() -> None:
         ("Fix paths on windows", True),
         ("Add a mapping, qwen2-style", False),
         ("Fall back for non-16B copies", False),
+        ("Round half to even in bfloat16", False),
     ],
 )
-def test_which_windows_are_a_platform(title: str, named: bool) -> None:
+def test_what_is_no_platform_or_variant_narrows_nothing(title: str, named: bool) -> None:
     codes = {reason.code for reason in judged(commit(title), diff(SOURCE)).reasons}
     assert ("one_platform" in codes) is named
 

@@ -67,13 +67,15 @@ def docstring_lines(side: tuple[str, ...]) -> set[str]:
 def comment_lines(side: tuple[str, ...]) -> set[str]:
     """Lines between `/*` and `*/` where the opening sign begins a line; a hunk may have begun between the two."""
     inside, opened, found = False, False, set[str]()
+    if "*/" not in (text := "\n".join(side)) and "/*" not in text:
+        return found
     for place, line in enumerate(side):
-        text = line.strip()
-        if text == "*/" and not opened:
+        bare = line.strip()
+        if bare == "*/" and not opened:
             found.update(side[:place])
-        if inside or text.startswith("/*"):
-            opened, inside = True, "*/" not in text
-            if inside or text.endswith("*/"):
+        if inside or bare.startswith("/*"):
+            opened, inside = True, "*/" not in bare
+            if inside or bare.endswith("*/"):
                 found.add(line)
     return found
 

@@ -56,7 +56,9 @@ _READ_ENVIRONMENT = re.compile(
     r"\"([A-Z][A-Z0-9]{0,30}_[A-Z0-9_]{1,60})\"(?:, ?([^,\n)]{1,60}))?"
 )
 _READERS = ('str = "', "= Bool", "= String", "= Uint", "= Int", "= Float", "= Duration", "= Var(")
-_TABLE_ENVIRONMENT = re.compile(r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\(([^()\n]{0,60})\)", re.MULTILINE)
+_TABLE_ENVIRONMENT = re.compile(
+    r"^\s{1,8}([A-Z][A-Z0-9_]{3,60}) ?= ?Env\w{1,12}\((?![\"'][A-Z])([^()\n]{0,60})\)", re.MULTILINE
+)
 
 # What the system, the compiler or the launcher of many processes sets: every program may look at it, none owns it.
 _OF_ALL = frozenset(
@@ -65,8 +67,8 @@ _OF_ALL = frozenset(
         "TMP", "LANG", "LC_ALL", "TERM", "HOSTNAME", "DISPLAY", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
         "CI", "GITHUB_ACTIONS", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "LD_PRELOAD",
         "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR",
-        "MASTER_PORT", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
-        "ASCEND_RT_VISIBLE_DEVICES", "ZE_AFFINITY_MASK",
+        "MASTER_PORT", "PROGRAMFILES", "SYSTEMROOT", "TERM_PROGRAM", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
+        "ROCR_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES", "ZE_AFFINITY_MASK",
     )
 )  # fmt: skip
 
@@ -232,8 +234,6 @@ def _read(text: str) -> Iterator[Named]:
     """The environment variables that a text reads, the system's too."""
     if _may_read_environment(text):
         for found in _ENVIRONMENT.finditer(text):
-            if text.endswith(("setLevel(", "setLevel(os."), 0, found.start()):
-                continue  # each module's own logger reads the same one
             if _reads(found, text[max(0, found.start() - 16) : found.start()]):
                 value = _value(text, found.start("value")) if found["value"] else None
                 yield Named("environment", found["name"], value)
@@ -251,6 +251,8 @@ def _read(text: str) -> Iterator[Named]:
 
 def _reads(found: re.Match[str], before: str) -> bool:
     """Whether what names a variable reads the process's own; `before` are the characters that stand before it."""
+    if before.endswith(("setLevel(", "setLevel(os.", "setLevel(os.get", "setLevel(get")):
+        return False  # each module's own logger reads the same one
     if found["table"]:
         return before.endswith("os.")
     return not (found["reader"] and _WRITES.search(before))

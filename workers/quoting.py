@@ -37,6 +37,7 @@ _NOT_SAID = re.compile(
 _ASIDE = re.compile(
     r"test|verif|validat|checklist|reproduc|before submitting|screenshot|follow|benchmark", re.IGNORECASE
 )
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*`\n]{1,80})\*\*(?![\w*])")
 _REFERENCE = re.compile(
     r"https?://[^\s)\]]{1,300}|(?:[\w.-]{1,60}/[\w.-]{1,60})?#\d{1,9}\b|\b[0-9a-f]{7,40}\b|(?<!\w)@[\w-]{1,40}"
 )
@@ -77,7 +78,7 @@ def _sentences(lead: str) -> Iterator[str]:
             continue
         label = _LABEL.match(paragraph)
         plain = " ".join(paragraph[label.end() if label else 0 :].split()).replace("\\`", "`")
-        for text in _SENTENCE_END.split(plain):
+        for text in _SENTENCE_END.split(_BOLD.sub(r"\1", plain) if "**" in plain else plain):
             if text and len(text) <= SENTENCE_LIMIT and width(text) >= _WORDS and _says(text):
                 yield text
 

@@ -37,9 +37,10 @@ _VARIANT = re.compile(r"(?<![\w.-])([A-Za-z]{1,20}?)-?(\d{1,3}(?:\.\d{1,3})?)(?:
 # `conv2d`, `allgather2d`: a shape, not a variant; `D2H`, `P2P`, `main2main`: from one to the other.
 _NO_VARIANT = re.compile(r"\d[dD]$|^[A-Za-z]2[A-Za-z]$|^([A-Za-z]{2,20})2\1$", re.IGNORECASE)
 # `src0` is the first of several; a name of code goes on in humps after its digits (`V1NetworkSession`, `L1Cache`);
-# `rc1`, `post2` are steps of a version; what is done `qwen2-style` is for another.
+# `rc1`, `post2` are steps of a version; what is done `qwen2-style` is for another, `bfloat16` is a type.
 _NO_NAME = re.compile(
-    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week)\d|^non-|-(?:style|like|based|compatible)$"
+    r"^[A-Za-z]+0$|^(?:post|rc|dev|alpha|beta|stage|tier|level|round|day|week|bfloat|complex|tf)\d"
+    r"|^non-|-(?:style|like|based|compatible)$"
     r"|\d[A-Za-z]*[a-z][A-Z]|^(?:[A-Za-z]|[a-z]{2,20})\d{1,2}[A-Z][a-z]{2}"
 )
 _TOLD_BESIDE = frozenset({FileRole.TEST, FileRole.DOCS, FileRole.CI})
