@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.models import ChangeType, Tier
-from tests.patches import commit, diff
+from tests.patches import commit, diff, edited
 from tests.test_triage import SOURCE, judged
 
 FORM = """
@@ -85,3 +85,17 @@ def test_a_warning_that_goes_is_no_support_that_ends() -> None:
     gone = judged(commit("Remove the deprecation warnings of a recipe"), diff(SOURCE))
     assert "incompatible" not in {reason.code for reason in gone.reasons}
     assert judged(commit("Remove the deprecated recipe"), diff(SOURCE)).type is ChangeType.BREAKING
+
+
+def test_what_is_going_to_go_is_no_clean_up() -> None:
+    warned = edited("app/core.py", "", "def old():\n    warnings.warn('gone soon', DeprecationWarning)")
+    assert judged(commit("Deprecate the old pool"), diff(warned)).tier is not Tier.LOW
+
+
+def test_names_that_are_gone_are_no_matter_of_spelling() -> None:
+    renamed = edited("app/models.py", "class CasualCat:", "class CausalCat:")
+    assert judged(commit("Fix a typo of the cat"), diff(renamed)).type is not ChangeType.DOCS
+    assert judged(commit("Fix a typo of the cat"), diff(edited("app/models.py", "# teh cat", "# the cat"))).type in {
+        ChangeType.DOCS,
+        ChangeType.CHORE,
+    }

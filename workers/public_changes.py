@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from core.models import FileChange, FileRole, PublicChange
-from workers.dependencies import SEVERAL, bare_names, dependencies, pinned_in_image
-from workers.exports import exports
-from workers.fields import Field, fields
-from workers.fileroles import is_private, role_of_path
+from workers.fileroles import role_of_path
 from workers.hunks import Hunk
-from workers.named_things import Finder, Named, compiled, finders, is_conditional, named_things
-from workers.signatures import ConfigField, Definition, definitions
-
-Kind = Literal["function", "class", "parameter", "flag", "environment", "config", "route", "metric", "dependency"]
-Parameters = tuple[tuple[str, str | None], ...]
+from workers.named_things import compiled, finders, is_conditional
+from workers.sides import CODE_ROLES, Kind, Parameters, Side, SideFile, collect, keep_bare
 
 # At most this many are kept, the weightiest first.
 CHANGES_LIMIT = 40
@@ -35,7 +28,6 @@ _CONSTANT = re.compile(
     r"([A-Za-z_]\w{2,80})(?:\s?:\s?[\w\[\], |&.']{1,60})?\s?=\s?([^=\n]{1,100})$"
 )
 _DEFINED = re.compile(r"^\s{0,24}(?:async )?(?:def|class|struct|enum|enum class) (\w{1,80})")
-_CODE_ROLES = frozenset({FileRole.SOURCE, FileRole.INTERFACE, FileRole.KERNEL, FileRole.CONFIG})
 _CODE_KINDS = frozenset({"class", "function", "config"})
 _KIND_ORDER = ("flag", "environment", "route", "config", "dependency", "class", "function", "parameter", "metric")
 _ACTION_ORDER = ("removed", "renamed", "default_changed", "changed", "added")
@@ -49,48 +41,25 @@ _EMPTY = frozenset(
 )  # fmt: skip
 
 
-@dataclass
-class _Side:
-    """What the files of a diff show on one side, by kind and name."""
-
-    values: dict[tuple[Kind, str], tuple[str | None, str]] = field(default_factory=dict)
-    signatures: dict[tuple[str, str], Parameters | None] = field(default_factory=dict)
-    opened: dict[tuple[str, str], Parameters] = field(default_factory=dict)
-    bounds: dict[str, set[str]] = field(default_factory=dict)
-    bare: dict[str, str] = field(default_factory=dict)
-    unclear: set[tuple[str, str]] = field(default_factory=set)
-    # Where only a value stands: that it is missing on the other side says nothing.
-    partial: set[tuple[Kind, str]] = field(default_factory=set)
-    hidden: set[tuple[Kind, str]] = field(default_factory=set)
-
-
-class _File(NamedTuple):
-    """What its sides are read by; `finders` are those that may find something in its patch."""
-
-    path: str
-    role: FileRole
-    finders: tuple[Finder, ...]
-
-
 def public_changes(files: Iterable[tuple[FileChange, FileRole, list[Hunk]]]) -> tuple[PublicChange, ...]:
     """Compare both sides of all hunks: what moved between files is not a change, what changed its value is."""
-    before, after = _Side(), _Side()
+    before, after = Side(), Side()
     paths: dict[str, FileRole] = {}
     added = list[tuple[str, ...]]()
     for change, role, parts in files:
         paths[change.path] = role
         patch = change.patch or ""
-        file = _File(change.path, role, finders(patch, kernel=role is FileRole.KERNEL))
+        file = SideFile(change.path, role, finders(patch, kernel=role is FileRole.KERNEL))
         conditional = is_conditional(change.path, patch)
         for hunk in parts:
             was, now = hunk.before, hunk.after
             if conditional:
                 was, now = compiled(was), compiled(now)
-            _collect(before, file, hunk.context, was)
-            _collect(after, file, hunk.context, now)
-            added.append(now if role in _CODE_ROLES else ())
-    _keep_bare(before, after)
-    _keep_bare(after, before)
+            collect(before, file, hunk.context, was)
+            collect(after, file, hunk.context, now)
+            added.append(now if role in CODE_ROLES else ())
+    keep_bare(before, after)
+    keep_bare(after, before)
     compared = [*_compared(before, after), *_compared_signatures(before, after)]
     found = _without_what_remains(_with_constants(_without_other_kinds(compared), added), added)
     kept = sorted(_without_members(_with_renames(found)), key=lambda change: _order(change, paths))
@@ -189,111 +158,7 @@ def _without_members(changes: list[PublicChange]) -> list[PublicChange]:
     ]
 
 
-def _collect(side: _Side, file: _File, context: str, lines: tuple[str, ...]) -> None:
-    path, role = file.path, file.role
-    if role in {FileRole.MANIFEST, FileRole.BUILD}:
-        _collect_bounds(side, path, lines)
-        return
-    if role not in _CODE_ROLES:
-        return
-    if file.finders:
-        for named in named_things("\n".join(lines), file.finders):
-            _keep(side, named, path)
-    if is_private(path) or role in {FileRole.KERNEL, FileRole.CONFIG}:
-        # A header of native code may declare an enumeration that callers name; the rest is the kernels themselves.
-        enumerations = tuple(line for line in lines if line.startswith("enum ")) if role is FileRole.KERNEL else ()
-        for export in exports(path, enumerations):
-            side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
-        return
-    if path.endswith((".py", ".pyi")):
-        _collect_python(side, path, context, lines)
-    else:
-        _collect_others(side, path, context, lines)
-
-
-def _collect_bounds(side: _Side, path: str, lines: tuple[str, ...]) -> None:
-    """What a manifest or a build asks for; of what an image installs by pip, only another version is news."""
-    for name, bound in dependencies(path, lines).items():
-        _keep_bound(side, name, bound, path)
-    side.bare |= dict.fromkeys(bare_names(path, lines), path)
-    for name, bound in pinned_in_image(path, lines).items():
-        if ("dependency", name) not in side.values:
-            side.partial.add(("dependency", name))
-        _keep_bound(side, name, bound, path)
-
-
-def _collect_others(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
-    for export in exports(path, lines, context):
-        side.signatures.setdefault((export.kind, f"{path}\0{export.name}"), None)
-    for item in fields(path, lines, context):
-        _keep_field(side, item, path)
-
-
-def _keep_field(side: _Side, item: Field, path: str) -> None:
-    """A field that is declared is there; a default tells what it is worth, wherever the field may be declared."""
-    key: tuple[Kind, str] = ("config", item.name)
-    if item.default is None:
-        side.partial.discard(key)
-    elif key not in side.values:
-        side.partial.add(key)
-    if side.values.get(key, (None, ""))[0] is None:
-        side.values[key] = (item.default, path)
-
-
-def _keep_bound(side: _Side, name: str, bound: str, path: str) -> None:
-    """What one file asks for in several places (the stages of an image, say) is one value of them all.
-
-    Where one of them is filled in by a program, the others say what.
-    """
-    key: tuple[Kind, str] = ("dependency", name)
-    if "{" in (side.values.get(key, ("", ""))[0] or ""):
-        del side.values[key]
-    elif "{" in bound and key in side.values:
-        return
-    side.bounds.setdefault(name, set()).add(bound)
-    known, first = side.values.setdefault(key, (bound, path))
-    if first == path and known != bound:
-        bounds = {*(known or "").split(SEVERAL), *bound.split(SEVERAL)} - {""}
-        side.values[key] = (SEVERAL.join(sorted(bounds)), path)
-
-
-def _keep_bare(side: _Side, other: _Side) -> None:
-    """What has a bound on the other side alone, and stands here in the same file without one, is asked for here too."""
-    for (kind, name), (_, path) in other.values.items():
-        known = (kind, name) in side.values or name in other.bare
-        if kind == "dependency" and not known and side.bare.get(name) == path:
-            _keep_bound(side, name, "", path)
-
-
-def _keep(side: _Side, named: Named, path: str) -> None:
-    key: tuple[Kind, str] = (named.kind, named.name)
-    if named.hidden:
-        side.hidden.add(key)
-    if side.values.get(key, (None, ""))[0] is None:
-        side.values[key] = (named.value, path)
-
-
-def _collect_python(side: _Side, path: str, context: str, lines: tuple[str, ...]) -> None:
-    for item in definitions(lines, context, path):
-        if isinstance(item, ConfigField):
-            side.values.setdefault(("config", item.name), (item.default, path))
-        else:
-            _keep_definition(side, path, item)
-
-
-def _keep_definition(side: _Side, path: str, item: Definition) -> None:
-    key = (item.kind, f"{path}\0{item.name}")
-    if item.opened:
-        side.opened[key] = (*side.opened.get(key, ()), *(item.parameters or ()))
-        return
-    known = side.signatures.get(key)
-    if known is not None and item.parameters is not None and known != item.parameters:
-        side.unclear.add(key)  # overloads, or one name defined under two conditions: which is which cannot be told
-    if known is None:
-        side.signatures[key] = item.parameters
-
-
-def _compared(before: _Side, after: _Side) -> Iterator[PublicChange]:
+def _compared(before: Side, after: Side) -> Iterator[PublicChange]:
     for (kind, name), (old, path) in before.values.items():
         if (kind, name) not in after.values:
             if (kind, name) in before.partial:
@@ -322,7 +187,7 @@ def _value_action(kind: Kind, old: str | None, new: str | None) -> Literal["chan
     return "default_changed" if _LITERAL.match(new) else "changed"
 
 
-def _compared_signatures(before: _Side, after: _Side) -> Iterator[PublicChange]:
+def _compared_signatures(before: Side, after: Side) -> Iterator[PublicChange]:
     gone = {key for key in before.signatures if key not in after.signatures}
     came = {key for key in after.signatures if key not in before.signatures}
     moved = {_bare(key) for key in gone} & {_bare(key) for key in came}
