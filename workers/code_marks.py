@@ -132,7 +132,10 @@ class CodeMarks(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """How a hunk's lines are read: as Python's, perhaps with docstrings or type hints of old; else with `/* */`."""
+    """How a hunk's lines are read: as Python's, perhaps with docstrings or type hints of old; else with `/* */`.
+
+    Type hints are of interest only while the whole commit may be a matter of looks.
+    """
 
     python: bool
     quotes: bool
@@ -184,7 +187,7 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     quotes = python and has_docstrings(change.patch or "")
     blocks = not python and "*/" in (change.patch or "")
     for part in parts:
-        reading = _Reading(python, quotes, python and has_old_types(part.removed), blocks)
+        reading = _Reading(python, quotes, python and tally.cosmetic and has_old_types(part.removed), blocks)
         went = _code_lines(part.removed, part.before, reading)
         came = _code_lines(part.added, part.after, reading)
         looks = _only_looks(part, went, came, reading, parse=tally.cosmetic)
