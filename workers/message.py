@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from core.models import RevertOf
 from core.robots import is_upkeep_robot
@@ -48,22 +49,32 @@ _COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IG
 _BOT = re.compile(r"\[bot\]$", re.IGNORECASE)
 
 
-def _any_of(words: Sequence[str], end: str = "") -> re.Pattern[str]:
-    """Any of a vocabulary's words, those of Latin letters from a border on, and up to one where `end` says so."""
-    latin, chinese = [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
-    runs = f"|{'|'.join(chinese)}" if chinese else ""
-    return re.compile(rf"\b(?:{'|'.join(latin)}){end}{runs}", re.IGNORECASE)
+class _Words(NamedTuple):
+    """What is said by any of these words: those of Latin letters, and those of characters that run on without borders.
+
+    The latter are compiled when a text first has such characters; few processes meet any.
+    """
+
+    said: str
+    latin: re.Pattern[str]
+    runs: str
 
 
-_MARKS = tuple((mark, _any_of(words)) for mark, words in MARKS.items())
-_STATED = tuple((mark, _any_of(words)) for mark, words in STATED.items())
-_DANGERS = tuple(_any_of((words,)) if words.isascii() else re.compile(words) for words in DANGERS)
-_ASIDE = tuple((what, _any_of(words)) for what, words in ASIDE.items())
-_CLEARER = _any_of(CLEARER)
+def _words(said: str, words: Sequence[str], end: str = "") -> _Words:
+    """The words of Latin letters start at a border, and end at one where `end` says so."""
+    latin, runs = "|".join(filter(str.isascii, words)), "|".join(word for word in words if not word.isascii())
+    return _Words(said, re.compile(rf"\b(?:{latin}){end}", re.IGNORECASE), runs)
+
+
+_MARKS = tuple(_words(mark, words) for mark, words in MARKS.items())
+_STATED = tuple(_words(mark, words) for mark, words in STATED.items())
+_DANGERS = tuple(re.compile(rf"\b{words}" if words.isascii() else words, re.IGNORECASE) for words in DANGERS)
+_ASIDE = tuple(_words(what, words) for what, words in ASIDE.items())
+_CLEARER = (_words("clearer", CLEARER),)
 # A squash's bullet that says what was mended; a commit that brings something new mends its own faults on the way.
 _MENDS = re.compile(r"^\* ((?:fix(?:es|ed)?|avoid|prevent)\b.{0,200})", re.IGNORECASE | re.MULTILINE)
 _WORD = re.compile(r"[a-z0-9]{2,40}")
-_MEANINGS = tuple((said, _any_of(words, end=r"\b")) for said, words in MEANINGS.items())
+_MEANINGS = tuple(_words(said, words, end=r"\b") for said, words in MEANINGS.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +135,8 @@ def read_message(message: str) -> Message:
     prose = _prose(body)
     lead = _lead(prose, core)
     told = _HEADINGS.sub("", lead)  # what a heading asks after need not be so
-    title_marks, meaning = _marks_in(core), _meaning(core)
-    mended = _stated_in("\n".join(_MENDS.findall(prose))) if meaning in {"fix", None} else ()
+    title_marks, meaning = _said_in(core, _MARKS), _meaning(core)
+    mended = _said_in("\n".join(_MENDS.findall(prose)), _STATED) if meaning in {"fix", None} else ()
     return Message(
         title=title,
         core=core,
@@ -138,12 +149,12 @@ def read_message(message: str) -> Message:
         series=_series(title),
         breaking=shout or "breaking" in prefixes or bool(_BREAKING.search(f"{title}\n{body}")),
         title_marks=title_marks,
-        body_marks=tuple(mark for mark in dict.fromkeys((*_marks_in(told), *mended)) if mark not in title_marks),
+        body_marks=tuple(mark for mark in dict.fromkeys((*_said_in(told, _MARKS), *mended)) if mark not in title_marks),
         meaning=meaning,
         prefix_meaning=next((PREFIXES[prefix] for prefix in prefixes if prefix in PREFIXES), None),
-        stated=(*_stated_in(f"{core}\n{told}"), *mended),
+        stated=(*_said_in(f"{core}\n{told}", _STATED), *mended),
         danger=danger_rank(f"{core}\n{told}") is not None,
-        clearer=bool(_CLEARER.search(core)),
+        clearer=bool(_said_in(core, _CLEARER)),
         aside=_aside(core),
         benchmarks=measurements(f"{core}\n{body}"),
         coauthors=_coauthors(rest[:BODY_LIMIT]),
@@ -287,17 +298,17 @@ def _repeats(bullet: str, core: str) -> bool:
     return bool(title) and len(said & title) >= 0.6 * len(title)
 
 
-def _marks_in(text: str) -> tuple[str, ...]:
-    return tuple(mark for mark, pattern in _MARKS if pattern.search(text))
-
-
-def _stated_in(text: str) -> tuple[str, ...]:
-    return tuple(mark for mark, pattern in _STATED if pattern.search(text))
+def _said_in(text: str, vocabulary: tuple[_Words, ...]) -> tuple[str, ...]:
+    """What a text says in words of a vocabulary, in the vocabulary's order."""
+    said = tuple(words.said for words in vocabulary if words.latin.search(text))
+    if text.isascii():
+        return said
+    return tuple(one.said for one in vocabulary if one.said in said or (one.runs and re.search(one.runs, text)))
 
 
 def _aside(core: str) -> str | None:
     """What the title is about, when it is nothing that reaches a user."""
-    return next((what for what, pattern in _ASIDE if pattern.search(_opening(core))), None)
+    return next(iter(_said_in(_opening(core), _ASIDE)), None)
 
 
 def _opening(core: str) -> str:
@@ -308,8 +319,14 @@ def _meaning(core: str) -> str | None:
     """What the title says was done: the verb that stands first, among its first three words."""
     lead = " ".join(core.split()[:3])
     hits = [
-        (found.start(), order, meaning)
-        for order, (meaning, pattern) in enumerate(_MEANINGS)
-        if (found := pattern.search(lead))
+        (found.start(), order, words.said)
+        for order, words in enumerate(_MEANINGS)
+        if (found := words.latin.search(lead))
     ]
+    if not lead.isascii():
+        hits += [
+            (found.start(), order, words.said)
+            for order, words in enumerate(_MEANINGS)
+            if words.runs and (found := re.search(words.runs, lead))
+        ]
     return min(hits)[2] if hits else None
