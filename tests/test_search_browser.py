@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -33,7 +35,16 @@ def base(redis_url: str, ledger: Ledger, tmp_path: Path) -> Iterator[str]:
     ledger.save_report(REPOSITORY, DAY, report_json([report(varied_day())]))
     ledger.redis.hset("daybook:repositories", REPOSITORY, 1)
     with web_process(redis_url, tmp_path) as url:
+        _wait_for_the_index(url)
         yield url
+
+
+def _wait_for_the_index(url: str) -> None:
+    """A search that comes first makes the index, and shows what there is when that takes long."""
+    deadline = time.monotonic() + 60
+    while not httpx2.get(f"{url}/search.json", params={"q": "diffusion"}, timeout=30).json()["complete"]:
+        assert time.monotonic() < deadline, "the search index is still not made"
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("start", ["/", f"/{REPOSITORY}/{DAY}"])
