@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.models import FileChange
-from tests.patches import commit, diff, edited
-from tests.test_public_changes import Expected
-from workers.facts import facts_from
+from tests.patches import edited
+from tests.test_public_changes import Expected, told
 
 # Each kind that users can name, each way in which it changes; what is renamed keeps its place.
 FIELD = "class EngineConfig:"
@@ -119,5 +118,4 @@ KINDS: dict[str, tuple[FileChange, Expected]] = {
 @pytest.mark.parametrize("case", KINDS)
 def test_each_kind_of_public_change(case: str) -> None:
     file, expected = KINDS[case]
-    found = facts_from(commit("x"), diff(file)).changes
-    assert [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found] == expected
+    assert told(file) == expected

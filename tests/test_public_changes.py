@@ -10,6 +10,13 @@ from workers.facts import facts_from
 
 Expected = list[tuple[str, str, str, str | None, str | None]]
 
+
+def told(file: FileChange) -> Expected:
+    """(kind, action, name, before, after) of each public change of a file; "" is told as None."""
+    found = facts_from(commit("x"), diff(file)).changes
+    return [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found]
+
+
 CHANGES: dict[str, tuple[FileChange, Expected]] = {
     "a flag removed": (
         edited("app/cli.py", "parser.add_argument('--old', default=1)"),
@@ -391,9 +398,7 @@ CHANGES: dict[str, tuple[FileChange, Expected]] = {
 @pytest.mark.parametrize("case", CHANGES)
 def test_public_changes(case: str) -> None:
     file, expected = CHANGES[case]
-    found = facts_from(commit("x"), diff(file)).changes
-    shown = [(item.kind, item.action, item.name, item.before or None, item.after or None) for item in found]
-    assert shown == expected
+    assert told(file) == expected
 
 
 def test_code_that_moved_to_another_file_is_not_a_change() -> None:

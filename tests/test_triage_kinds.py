@@ -1,4 +1,4 @@
-"""Triage of what projects of all kinds do, a case each; releases of many packages, tests within sources, agents."""
+"""Triage of what projects of all kinds do, by files and lines; what words do stands in test_triage_wording.py."""
 
 from __future__ import annotations
 
@@ -347,7 +347,16 @@ def test_a_dependency_that_becomes_optional_is_no_longer_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "named"), [("L1Cache", False), ("Qwen3Next", True), ("sm120", False), ("glm4.7", True)]
+    ("word", "named"),
+    [
+        ("L1Cache", False),
+        ("Qwen3Next", True),
+        ("sm120", False),
+        ("glm4.7", True),
+        ("310P", True),
+        ("Metal", True),
+        ("log2e", False),
+    ],
 )
 def test_which_words_with_digits_are_variants(word: str, named: bool) -> None:
     codes = {reason.code for reason in judged(commit(f"Hold the lock in {word}"), diff(SOURCE)).reasons}

@@ -81,6 +81,12 @@ def test_a_title_that_updates_something_is_judged_by_what_was_done() -> None:
     assert judged(commit("Bump the kernels"), diff(SOURCE)).tier is Tier.LOW
 
 
+def test_a_vendored_change_is_a_fix_only_where_the_title_names_a_fault() -> None:
+    moved = diff(edited("third_party/engine", "Subproject commit 1", "Subproject commit 2"))
+    assert judged(commit("Bump the engine: out-of-bounds access"), moved).reasons[0].code == "vendored_fix"
+    assert judged(commit("Bump the engine: faster kernels"), moved).tier is Tier.LOW
+
+
 def test_a_warning_that_goes_is_no_support_that_ends() -> None:
     gone = judged(commit("Remove the deprecation warnings of a recipe"), diff(SOURCE))
     assert "incompatible" not in {reason.code for reason in gone.reasons}

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
-_HEADING = re.compile(r"(#{1,6})\s{1,4}(.{1,120})|\*\*([^*\n]{1,80})\*\*:?$")
+# `## What`, `**What**`, or a few words and a colon alone on their line: `TEST PLAN:`.
+HEADING = re.compile(
+    r"^(?:#{1,6}\s[^\n]{0,200}|\*\*[^*\n]{1,80}\*\*:?|[A-Z][A-Za-z]{1,20}(?: [A-Za-z]{1,16}){0,2}:)$", re.MULTILINE
+)
 # What stands below such a heading is the project's, up to the next heading that is not below it.
 _FORM = re.compile(
     r"check.?list|\bbefore (?:you )?(?:start|submit|merg|open)|who can review|\breviewers?\b|pre.?commit|contribut"
@@ -25,29 +28,27 @@ _COMMENT_END = "-->"
 
 def authored(body: str) -> str:
     """The lines of a message's body that its author wrote; of a list of tasks only a ticked "breaking"."""
-    kept, form, task = list[str](), 0, False
+    kept, form, listed = list[str](), 0, False
     for line in _without_comments(body).split("\n"):
         text = line.strip()[:400]
-        if heading := _HEADING.match(text):
-            form, task = _form_level(heading, form), False
-        elif ticked := _TASK.match(text):
-            task = True
-            if ticked[1] != " " and _BREAKS.match(ticked[2]):
-                kept.append(ticked[2])
-            continue
-        elif not text:
-            task = False
-        if not form and not task and not ("lease " in text and _ASKS.match(text)):
+        task = _TASK.match(text)
+        if HEADING.match(text):
+            form = _form_level(text, form)
+        if task and task[1] != " " and _BREAKS.match(task[2]):
+            kept.append(task[2])
+        # What goes on below a task belongs to it.
+        listed = bool(task) or (listed and bool(text) and not HEADING.match(text))
+        if not (form or listed or _ASKS.match(text)):
             kept.append(line)
     return _EMPTY.sub("\n\n", "\n".join(kept))
 
 
-def _form_level(heading: re.Match[str], form: int) -> int:
-    """How deep the heading of the form lies below which we are, 0 outside; 7 is a bold line, below every heading."""
-    level = len(heading[1]) if heading[1] else 7
+def _form_level(heading: str, form: int) -> int:
+    """How deep the heading of the form lies below which we are, 0 outside; 7 is one without `#`, below all others."""
+    level = len(heading) - len(heading.lstrip("#")) or 7
     if form and level > form:
         return form
-    return level if _FORM.search(heading[2] or heading[3]) else 0
+    return level if _FORM.search(heading) else 0
 
 
 def _without_comments(body: str) -> str:

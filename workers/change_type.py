@@ -9,6 +9,7 @@ from core.models import ChangeType, Facts, FileRole, Tier
 from core.places import is_interface
 from workers.message import Message
 from workers.reach import aside_role, is_aside
+from workers.vocabulary import FAULTS
 
 _SUPPORTING = (
     (FileRole.TEST, ChangeType.TEST),
@@ -165,7 +166,7 @@ def _by_words(facts: Facts, message: Message) -> ChangeType:
             return _BY_MEANING[said]
     if "new_module" in facts.marks and _grows(facts):
         return ChangeType.FEATURE
-    if set(facts.marks) & {"crash", "hang", "deadlock", "corruption", "wrong_result", "regression"}:
+    if FAULTS & set(facts.marks):
         return ChangeType.BUGFIX
     if FileRole.TEST in facts.roles and 0 < facts.code_lines < 100:
         return ChangeType.BUGFIX

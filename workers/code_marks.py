@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from core.models import FileChange, FileRole
 from workers.advisories import names_advisories
-from workers.dependencies import OWN_PART
+from workers.dependencies import LEAST_OF, OWN_PART
 from workers.hunks import Hunk, comment_lines, docstring_lines, has_docstrings
 from workers.looks import (
     has_old_types,
@@ -98,7 +98,7 @@ _SENTENCE = re.compile(
     r"[\w'`,.-]{1,40}(?: [\w'`,.;:-]{1,40}){3,40}$"
 )
 _SPAN = re.compile(r"`[^`\n]{0,80}`")
-_VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|(?!\w{0,20}(?:MIN|REQUIRED))\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
+_VERSION = re.compile(r"^\s*[\"']?(?:__version__|version|VERSION|project_version|\w{1,20}_VERSION(?:_\w{1,12})?|#\s?define \w{1,40}VERSION\w{0,12})[\"']?\s?[=:( ].{0,60}\d")  # fmt: skip # noqa: E501
 # What a file called VERSION holds: its project's version, and nothing else.
 _VERSION_FILES = frozenset({"version", "version.txt"})
 _BARE_VERSION = re.compile(r"^\s{0,4}v?\d{1,6}(?:\.\d{1,6}){1,4}[\w.+-]{0,30}\s{0,4}$")
@@ -201,15 +201,20 @@ def _add(tally: _Tally, change: FileChange, role: FileRole, parts: list[Hunk]) -
     if role in CODE_ROLES and change.status != "removed":
         tally.removed += removed
         tally.added += added
-    bare = PurePosixPath(change.path).name.lower() in _VERSION_FILES
-    tally.version_only = tally.version_only and all(
-        (_BARE_VERSION if bare else _VERSION).match(line) or (role is FileRole.MANIFEST and OWN_PART.match(line))
-        for line in (*removed, *added)
-    )
+    tally.version_only = tally.version_only and all(_is_version(line, change.path, role) for line in (*removed, *added))
     unseen = change.patch is None and (change.additions + change.deletions > 0 or change.status in {"added", "removed"})
     tally.beyond_looks += 0 if parts else change.additions + change.deletions
     renamed = change.status == "renamed"
     tally.cosmetic &= not (unseen or renamed)
+
+
+def _is_version(line: str, path: str, role: FileRole) -> bool:
+    """Whether a line says of which version the project itself is, or a part of its own workspace."""
+    if PurePosixPath(path).name.lower() in _VERSION_FILES:
+        return bool(_BARE_VERSION.match(line))
+    if role is FileRole.MANIFEST and (OWN_PART.match(line) or LEAST_OF.match(line)):
+        return bool(OWN_PART.match(line))
+    return bool(_VERSION.match(line))
 
 
 def _only_looks(part: Hunk, went: list[str], came: list[str], reading: _Reading, *, parse: bool) -> bool:

@@ -22,13 +22,13 @@ _BARE = re.compile(r"[\"']([A-Za-z0-9][\w.-]{0,60})(?:\[[^\]]{0,60}\])?\s{0,2}[\
 _PYTHON = re.compile(r"\b(?:requires-python|python_requires|python)\s?=\s?[\"']([^\"']{1,40})[\"']")
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d{1,2})[\"']")
 # `MIN_MLX_VERSION = "0.30.3"`, which a setup.py puts into what it asks for.
-_LEAST_OF = re.compile(
+LEAST_OF = re.compile(
     r"^\s{0,4}(?:(?:MIN|MINIMUM|REQUIRED)_([A-Z][A-Z0-9_]{0,40}?)|([A-Z][A-Z0-9_]{0,40}?)_MIN(?:IMUM)?)_VERSION"
     r"\s?=\s?[\"'](\d[\w.]{0,20})[\"']"
 )
 _KEY_VERSION = re.compile(r"^\s{0,8}[\"']?([A-Za-z@][\w@/.-]{0,80})[\"']?\s?[=:]\s?(?:\{[^\n]{0,60}version ?= ?)?[\"']([\^~>=<*v]{0,2}\d[^\"'\n]{0,40})[\"']")  # fmt: skip # noqa: E501
-# A part of the same workspace, which is versioned with it.
 _OPTIONAL = re.compile(r"\boptional\s?=\s?true\b")  # Poetry, Cargo: installed by who asks for it alone
+# A part of the same workspace, which is versioned with it.
 OWN_PART = re.compile(r"^\s{0,8}[\w-]{1,80}\s?=\s?\{(?=[^\n]{0,200}\bpath\s?=)[^\n]{0,60}\bversion\s?=")
 _GO = re.compile(
     r"^\s{0,8}(?:require )?([\w.-]{1,60}\.[\w./-]{1,100}|go|toolchain) (v?\d[\w.+-]{0,60}|go\d[\w.]{0,20})\b"
@@ -175,7 +175,7 @@ def _python_project(lines: tuple[str, ...]) -> dict[str, str]:
             asked["python"] = python.group(1)
         elif classifier := _CLASSIFIER.search(line):
             asked[f"python {classifier.group(1)}"] = ""
-        elif least := _LEAST_OF.match(line):
+        elif least := LEAST_OF.match(line):
             asked[(least[1] or least[2]).lower()] = f">={least[3]}"
         else:
             for found in _QUOTED.finditer(line):  # a line may ask by a condition: "a<2" if released else "a"

@@ -7,14 +7,16 @@ import re
 from collections.abc import Sequence
 
 from workers.outlines import python_tree
+from workers.signatures import split_arguments
 
 # Either kind of quote marks a text; without any, the same word is a name.
 _NOISE = str.maketrans("'", '"', " \t\r,;(){}\\")
 _IMPORTS = ("import ", "from ", "#include", "use ", "using ")
 # Names of types that Python has by itself now, and those that its `|` writes.
-_OLD_TYPE = re.compile(r"\b(?:typing\.|t\.)?(List|Dict|Tuple|Set|FrozenSet|Type|Optional|Union)\[")
+_OLD_NAMES = ("List", "Dict", "Tuple", "Set", "FrozenSet", "Type", "Optional", "Union")
+_OLD_TYPE = re.compile(rf"\b(?:typing\.|t\.)?({'|'.join(_OLD_NAMES)})\[")
 _TYPING = ("from typing import ", "from typing_extensions import ", "from __future__ import annotations")
-_HINTS = ("Optional[", "List[", "Dict[", "Tuple[", "Union[", "Set[", "Type[", "from typing", "from __future__")
+_HINTS = (*_TYPING, *(f"{name}[" for name in _OLD_NAMES))
 _TYPES_A_LINE = 40
 # A type in quotes after a parameter's or a field's name, or after the arrow.
 _QUOTED_HINT = re.compile(r"((?:\w:|->)\s?)\"([A-Za-z][\w.\[\], |]{0,120})\"(?=\s?[,)=:]|$)")
@@ -40,12 +42,16 @@ def _plain_types(line: str) -> str:
         if not found or end < 0:
             return line
         name, inside = found[1], line[found.end() : end]
-        if name == "Optional":
-            plain = f"{inside} | None"
-        else:
-            plain = " | ".join(_parts(inside)) if name == "Union" else f"{name.lower()}[{inside}]"
-        line = f"{line[: found.start()]}{plain}{line[end + 1 :]}"
+        line = f"{line[: found.start()]}{_plain_type(name, inside)}{line[end + 1 :]}"
     return line
+
+
+def _plain_type(name: str, inside: str) -> str:
+    if name == "Optional":
+        return f"{inside} | None"
+    if name == "Union":
+        return " | ".join(part.strip() for part in split_arguments(inside))
+    return f"{name.lower()}[{inside}]"
 
 
 def _closing(line: str, start: int) -> int:
@@ -56,18 +62,6 @@ def _closing(line: str, start: int) -> int:
         if not depth:
             return at
     return -1
-
-
-def _parts(inside: str) -> list[str]:
-    """What commas outside all brackets part."""
-    parts, depth = [""], 0
-    for char in inside:
-        depth += (char in "[(") - (char in "])")
-        if char == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [part.strip() for part in parts]
 
 
 def same_words(went: Sequence[str], came: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.models import RevertOf
 from core.robots import is_upkeep_robot
-from workers.authored import authored
+from workers.authored import HEADING, authored
 from workers.measurements import measurements
 from workers.vocabulary import ASIDE, CLEARER, DANGERS, MARKS, MEANINGS, PREFIXES, STATED
 
@@ -44,7 +44,6 @@ _BREAKING = re.compile(
 _TRAILER = re.compile(
     r"^(?:(?=[a-z-]{4,45} ?:)(?:[a-z-]{2,42}-by|change-id|pull-request|co-?authors?|ai-usage) ?:|cc\b)", re.IGNORECASE
 )
-_HEADINGS = re.compile(r"^#{1,6} .{0,200}$", re.MULTILINE)
 _COAUTHOR = re.compile(r"^co-authored-by:[ \t]{0,4}([^<\s][^<\n]{0,100})", re.IGNORECASE | re.MULTILINE)
 _BOT = re.compile(r"\[bot\]$", re.IGNORECASE)
 
@@ -134,7 +133,7 @@ def read_message(message: str) -> Message:
     prefixes, core, shout = _split_prefixes(bare)
     prose = _prose(body)
     lead = _lead(prose, core)
-    told = _HEADINGS.sub("", lead)  # what a heading asks after need not be so
+    told = HEADING.sub("", lead)  # what a heading asks after need not be so
     title_marks, meaning = _said_in(core, _MARKS), _meaning(core)
     mended = _said_in("\n".join(_MENDS.findall(prose)), _STATED) if meaning in {"fix", None} else ()
     return Message(

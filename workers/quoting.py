@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from workers.authored import HEADING
 from workers.message import danger_rank
 from workers.phrasing import width
 
@@ -21,10 +22,6 @@ _PROSE = re.compile(r"(?!\d{1,2}[.)]\s|(?:and|or|so) |(?:[Ss]ee|[Ee]xamples?:|[U
 _LISTING = re.compile(r"\n\s{0,8}(?:[-*+#|>]|\d{1,2}[.)])\s")
 # A step of Python's traceback, or a line of a file that is shown as it stands.
 _TRACE = re.compile(r"\",\s{1,3}line \d{1,7}, in \w|^line \d{1,7}: ", re.IGNORECASE)
-# `## What`, `**What**`, or a few words and a colon alone on their line: `TEST PLAN:`.
-_HEADING = re.compile(
-    r"^(?:#{1,6}\s[^\n]{0,200}|\*\*[^*\n]{1,80}\*\*:?|[A-Z][A-Za-z]{1,20}(?: [A-Za-z]{1,16}){0,2}:)$", re.MULTILINE
-)
 # What a form has before an answer on the same line.
 _LABEL = re.compile(r"(?:summary|description|motivation|purpose|overview|problem|tl;?dr):\s{1,4}", re.IGNORECASE)
 # The subject of another commit, or what a program printed.
@@ -34,9 +31,7 @@ _NOT_SAID = re.compile(
     re.IGNORECASE,
 )
 # Headings below which a template asks how it was tried, not what it is.
-_ASIDE = re.compile(
-    r"test|verif|validat|checklist|reproduc|before submitting|screenshot|follow|benchmark", re.IGNORECASE
-)
+_ASIDE = re.compile(r"test|verif|validat|reproduc|screenshot|follow|benchmark", re.IGNORECASE)
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*`\n]{1,80})\*\*(?![\w*])")
 _REFERENCE = re.compile(
     r"https?://[^\s)\]]{1,300}|(?:[\w.-]{1,60}/[\w.-]{1,60})?#\d{1,9}\b|\b[0-9a-f]{7,40}\b|(?<!\w)@[\w-]{1,40}"
@@ -86,8 +81,8 @@ def _sentences(lead: str) -> Iterator[str]:
 def _paragraphs(lead: str) -> Iterator[str]:
     """The first paragraphs, without what stands below a heading that asks for something else."""
     aside = False
-    for paragraph in _HEADING.sub("\n\n\\g<0>\n\n", lead).split("\n\n")[:_PARAGRAPHS]:
-        if heading := _HEADING.match(paragraph.strip()):
+    for paragraph in HEADING.sub("\n\n\\g<0>\n\n", lead).split("\n\n")[:_PARAGRAPHS]:
+        if heading := HEADING.match(paragraph.strip()):
             aside = bool(_ASIDE.search(heading.group()))
         elif not aside:
             yield paragraph.strip("\n")

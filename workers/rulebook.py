@@ -143,11 +143,12 @@ def _places(facts: Facts) -> list[str]:
 
 def _short(path: str) -> str:
     """A path as it is, or the last folders of a long one with the file: its end says more than its beginning."""
+    if len(path) <= NAME_LIMIT:
+        return path
     parts = path.split("/")
     while len("/".join(parts)) > NAME_LIMIT - 2 and len(parts) > 1:
         parts = parts[1:]
-    short = "/".join(parts)
-    return path if len(path) <= NAME_LIMIT else f"…/{short}"
+    return f"…/{'/'.join(parts)}"
 
 
 def _shown(told: _Told) -> str:

@@ -21,9 +21,6 @@ _PARAMETER_LINE = re.compile(
     r"^[ \t]{1,24}(?:\*{0,2}[A-Za-z_]\w{0,60}(?:\s?[:=][^\n]{1,300})?|\*|/),\s{0,4}(?:#.{0,200})?$"
 )
 _SIGNATURE_END = re.compile(r"^\)(?:\s?->.{1,300})?:")
-# A call that holds a field's value and goes on below; of that, the lines that are looked at.
-_FIELD_OPENS = re.compile(r"=\s?[\w.]{1,40}\($")
-_FIELD_LINES = 8
 # What users write instead of the field's own name.
 _ALIAS = re.compile(r"\b(?:validation_)?alias\s?=\s?[\"']([\w.-]{1,60})[\"']")
 _FIELD_VALUE = re.compile(r"^(?:pydantic\.|dataclasses\.)?[Ff]ield\(\s{0,4}(?:default\s?=\s?)?([^,()=]{1,80})[,)]")
@@ -184,14 +181,13 @@ def _public(name: str) -> bool:
 
 
 def _field(owner: str, lines: Sequence[str], index: int) -> ConfigField | None:
-    line = lines[index]
-    if line.endswith("(") and _FIELD_OPENS.search(line):
-        line = _call_over_lines(lines, index)
-    found = _FIELD.match(line)
+    found = _FIELD.match(lines[index])
     if not found or found.group(1).startswith("_"):
         return None
     _, equals, default = found.group(2).partition("=")
     value = default.split("  #")[0].strip().rstrip(",") if equals else None
+    if value and value.endswith("("):
+        value = f"{value}{' '.join((_inside((value, *lines[index + 1 :]), 0) or '').split())})"
     alias = _ALIAS.search(value) if value and "alias" in value else None
     return ConfigField(f"{owner}.{alias.group(1) if alias else found.group(1)}", _declared(value) if value else None)
 
@@ -203,16 +199,6 @@ def _declared(value: str) -> str | None:
     if factory := _FIELD_FACTORY.match(value):
         return f"{factory.group(1)}()"
     return None if _FIELD_CALL.match(value) and "default" not in value else value
-
-
-def _call_over_lines(lines: Sequence[str], index: int) -> str:
-    """A field whose value is a call over many lines, on one; as it is where its end is not in view."""
-    inside = list[str]()
-    for line in lines[index + 1 : index + 1 + _FIELD_LINES]:
-        if line.strip().startswith(")"):
-            return f"{lines[index]}{' '.join(inside)})"[:300]
-        inside.append(line.partition("  #")[0].strip())
-    return lines[index]
 
 
 def _definition(lines: Sequence[str], index: int, name: str) -> Definition:

@@ -24,7 +24,7 @@ from workers.measurements import best_gain
 from workers.message import Message, one_line, read_message
 from workers.reach import aside_role, is_aside, narrowing, only_role, small_build
 from workers.rules import ChangeWeight, TriageRules, load_rules
-from workers.vocabulary import STATED
+from workers.vocabulary import FAULTS, STATED
 
 __all__ = ["TriageRules", "load_rules", "triage"]
 
@@ -211,7 +211,7 @@ def _base(facts: Facts, message: Message, rules: TriageRules) -> Part:
         return Part(rules.base.product, reason)
     if any(role in _DELIVERY for role in facts.roles):
         return Part(rules.base.delivery, Reason(code="base_delivery"))
-    if FileRole.VENDORED in facts.roles and (message.meaning == "fix" or message.title_marks):
+    if FileRole.VENDORED in facts.roles and (message.meaning == "fix" or FAULTS & set(message.title_marks)):
         return Part(rules.base.vendored_fix, Reason(code="vendored_fix"))
     return Part(rules.base.other, Reason(code=only_role(facts)))
 

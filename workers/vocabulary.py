@@ -102,6 +102,9 @@ STATED: dict[str, tuple[str, ...]] = {
     "corruption": (r"corrupt", r"data loss", r"garbled?\b", r"数据(?:损坏|丢失)", r"乱码"),
 }
 
+# The marks that name a fault.
+FAULTS = frozenset({"crash", "hang", "deadlock", "corruption", "wrong_result", "regression"})
+
 # Mark → the words that earn it.
 MARKS: dict[str, tuple[str, ...]] = {
     "security": (
